@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from runner.engine.known_lookups import KnownLookups
     from runner.engine.rail_guard import RailGuard
     from runner.engine.stage_ahead import StageAhead
+    from runner.tables.staging.elsewhere import Stager
 
 STAGING = "staging"
 """Folder of a task's rows while they are read, mapped and sent."""
@@ -131,6 +132,8 @@ class Context(Struct, frozen=True):
     """What its tasks have looked up; None: each asks for itself."""
     ahead: StageAhead | None = None
     """The rows of the next task; None: each reads its rows when it starts."""
+    stager: Stager | None = None
+    """Others who stage large sources; None: this process does."""
 
     def deadline(self, task: AnyTask) -> Deadline:
         """When a task must have ended."""

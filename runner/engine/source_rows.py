@@ -67,7 +67,7 @@ def read_rows(
 
 
 def _read(task: WriteTask, context: Context, staging: StagedRows) -> ColumnPlan:
-    staging.load(_source(task, context))
+    staging.load(_source(task, context), context.stager)
     plan = plan_of(task, context, staging.source_columns)
     tasks = context.job.tasks
     ended = earlier(task.name, prerequisites(tasks), tasks)  # others may be under way

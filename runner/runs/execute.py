@@ -352,6 +352,7 @@ class Execution(Struct, frozen=True):
     def _context(self) -> Context:
         selected, job = self.selected, self.selected.job
         local = job.connection.environment is Environment.LOCAL
+        stager = self.options.stager
         return Context(
             job=job,
             run_id=selected.run_id,
@@ -375,4 +376,5 @@ class Execution(Struct, frozen=True):
             rails=guard_of(selected, self.options.allowed) if selected.is_judged else None,
             reserve=reserve_of(job, self.session, self.options.allowed),
             source_orgs=self.source_orgs,
+            stager=stager(self.ledger.files, selected.run_id) if stager else None,
         )

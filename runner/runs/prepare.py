@@ -11,7 +11,7 @@ from contextlib import AbstractContextManager, ExitStack, contextmanager
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -32,6 +32,10 @@ from runner.state.ledger import Ledger
 from runner.state.locks import target_locks
 from runner.state.run_records import APPLY, RunRecord, RunRequest, RunState, new_run_id
 from runner.state.store import open_state
+
+if TYPE_CHECKING:
+    from runner.state.run_files import RunFiles
+    from runner.tables.staging.elsewhere import Stager
 
 Held = TypeVar("Held")
 
@@ -58,6 +62,8 @@ class RunOptions(Struct, frozen=True):
     """Limits of the job that do not count this time."""
     confirmed: frozenset[str] = frozenset()
     """Names of protected connections that may be written to."""
+    stager: Callable[[RunFiles, str], Stager] | None = None
+    """Gives others who stage large sources of a run; None: there are none."""
     on_job: Callable[[Job], None] = _ignore_job
     """Called with the job once it is loaded, before anything is sent."""
 

@@ -6,11 +6,24 @@ store too. Knows nothing of what is in them.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Protocol
 
+from msgspec import Struct
+
+from runner.files import unwritable
 from runner.state.ledger_database import LedgerDatabase, Statements
+
+
+class Aside(Struct, frozen=True):
+    """A file that one process of a run has made for another."""
+
+    name: str
+    stored: str
+    """Where it is."""
+    size: int
 
 
 class RunFiles(Protocol):
@@ -40,6 +53,20 @@ class RunFiles(Protocol):
 
         Raises:
             StateError: They cannot be fetched, or are not all there.
+        """
+
+    def put_aside(self, run_id: str, files: Sequence[Path]) -> list[Aside]:
+        """Store files for the process that the run belongs to; the ledger does not know them.
+
+        Raises:
+            StateError: They cannot be stored.
+        """
+
+    def take(self, run_id: str, aside: Sequence[Aside], folder: Path) -> None:
+        """Bring files that another process has put aside into a folder of the run.
+
+        Raises:
+            StateError: They are not there, or incomplete.
         """
 
     def delete(self, run_id: str) -> None:
@@ -81,6 +108,21 @@ class FolderFiles:
 
     def fetch(self, run_id: str, *, exact: bool = False) -> None:
         """Do nothing: they are here."""
+
+    def put_aside(self, run_id: str, files: Sequence[Path]) -> list[Aside]:
+        """Leave them where they are."""
+        place = self._runs / run_id
+        return [
+            Aside(file.name, str(file.relative_to(place)), file.stat().st_size) for file in files
+        ]
+
+    def take(self, run_id: str, aside: Sequence[Aside], folder: Path) -> None:
+        """Move them."""
+        try:
+            for each in aside:
+                (self._runs / run_id / each.stored).replace(folder / each.name)
+        except OSError as error:
+            raise unwritable(folder, error) from error
 
     def delete(self, run_id: str) -> None:
         """Delete a run's folder."""

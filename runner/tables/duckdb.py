@@ -18,6 +18,7 @@ try:
         OutOfMemoryException,
         connect,
     )
+    from _duckdb import __version__ as version
 except ImportError:  # another release of DuckDB
     from duckdb import (
         ConversionException,
@@ -29,6 +30,7 @@ except ImportError:  # another release of DuckDB
         OutOfMemoryException,
         connect,
     )
+    from duckdb import __version__ as version
 
 __all__ = (
     "ConversionException",
@@ -39,6 +41,7 @@ __all__ = (
     "NotImplementedException",
     "OutOfMemoryException",
     "connect",
+    "version",
 )
 
 

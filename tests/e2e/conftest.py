@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -348,3 +349,45 @@ def serve_org(bench):
 def org(serve_org):
     """A local org in the bench's state folder, so that `environment: local` finds it."""
     return serve_org()
+
+
+@pytest.fixture(scope="module")
+def bucket():
+    """A bucket of an S3 server: its address, and what tells libraries where it is."""
+    from moto.server import ThreadedMotoServer  # noqa: PLC0415 - few tests have one
+
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    env = {
+        "AWS_ENDPOINT_URL": f"http://{host}:{port}",
+        "AWS_ACCESS_KEY_ID": "key",
+        "AWS_SECRET_ACCESS_KEY": "secret",
+        "AWS_DEFAULT_REGION": "us-east-1",
+    }
+    assert httpx.put(f"{env['AWS_ENDPOINT_URL']}/states").status_code == 200
+    yield "s3://states/crm", env
+    server.stop()
+
+
+@pytest.fixture(scope="module")
+def cluster(tmp_path_factory):
+    """A cluster of two workers: the folder that is their project, and its address."""
+    from tests.e2e.fleets import cluster_in  # noqa: PLC0415 - few tests have one
+
+    folder = tmp_path_factory.mktemp("project")
+    with cluster_in(folder, 2) as (address, _):
+        yield folder, address
+
+
+@pytest.fixture
+def project(cluster, warm, serve_org, request):
+    """A folder of its own in the project that the workers were started in."""
+    from tests.e2e.fleets import Project  # noqa: PLC0415
+
+    folder, address = cluster
+    own = folder / re.sub(r"\W", "-", request.node.name)
+    own.mkdir()
+    made = Project(own, warm, address, serve_org)
+    yield made
+    made.end()

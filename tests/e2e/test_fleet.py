@@ -5,11 +5,8 @@ import os
 import random
 import signal
 import socket
-import subprocess
-import sys
 from collections import Counter
-from contextlib import ExitStack, contextmanager
-from pathlib import Path
+from contextlib import ExitStack
 
 import pytest
 
@@ -18,64 +15,7 @@ from runner.state.run_records import RunState
 from runner.state.store import open_ledger
 from tests import postgresql
 from tests.e2e.conftest import Bench, Warm
-
-CREATE = """
-- name: load
-  create: Account
-  api: bulk
-  from: a.csv
-"""
-
-
-class Project:
-    """A work tree whose jobs share a state; each folder in it has a local org of its own."""
-
-    def __init__(self, folder, warm, address, serve_org):
-        self.bench = Bench(folder, warm, {"DASK_DISTRIBUTED__COMM__TIMEOUTS__CONNECT": "2s"})
-        self.address = address
-        self._warm = warm
-        self._serve_org = serve_org
-        self.places = []
-
-    def org(self, name, rows="Name\nAcme\nBcme\n", tasks=CREATE):
-        """A job in a folder with a local org of its own that runs."""
-        place = Bench(self.bench.folder / name, self._warm, self.state())
-        place.folder.mkdir()
-        self.places.append(place)
-        place.write("a.csv", rows)
-        place.job(tasks, name=f"{name}.yaml")
-        return self._serve_org(place=place)
-
-    def end(self):
-        for each in [self.bench, *self.places]:
-            each.end()
-
-    def state(self):
-        own = self.bench.environ()
-        return {"SFRUNNER_STATE": own["SFRUNNER_STATE"], "HOME": own["HOME"]}
-
-    def run(self, *words):
-        return self.bench.run("run", *words, "--on", self.address)
-
-    def fleet(self):
-        return self.bench.run("fleet", "--on", self.address, "-o", "json").document
-
-
-@contextmanager
-def cluster_in(folder, workers):
-    (folder / ".git").mkdir()
-    process = subprocess.Popen(
-        [sys.executable, Path(__file__).with_name("fleet_cluster.py"), str(workers)],
-        cwd=folder,
-        env={"PATH": os.environ["PATH"], "HOME": str(folder), "LANG": "C.UTF-8"},
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    try:
-        yield process.stdout.readline().strip(), process
-    finally:
-        process.communicate(timeout=60)
+from tests.e2e.fleets import CREATE, Project, cluster_in, worker_of
 
 
 @pytest.fixture(scope="module")
@@ -84,41 +24,6 @@ def warm(tmp_path_factory):
     made = Warm(tmp_path_factory.mktemp("warm"), "distributed.client")
     yield made
     made.end()
-
-
-@pytest.fixture(scope="module")
-def cluster(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("project")
-    with cluster_in(folder, 2) as (address, _):
-        yield folder, address
-
-
-@pytest.fixture
-def project(cluster, warm, serve_org, request):
-    """A folder of its own in the project that the workers were started in."""
-    folder, address = cluster
-    own = folder / request.node.name
-    own.mkdir()
-    made = Project(own, warm, address, serve_org)
-    yield made
-    made.end()
-
-
-@contextmanager
-def worker_of(address, folder, *options):
-    """A worker as `dask worker` starts it."""
-    words = ("--nthreads", "1", "--no-dashboard", "--local-directory", folder / "scratch", *options)
-    process = subprocess.Popen(
-        [sys.executable, "-m", "distributed.cli.dask_worker", address, *words],
-        cwd=folder,
-        env={"PATH": os.environ["PATH"], "HOME": str(folder), "LANG": "C.UTF-8"},
-        stderr=subprocess.DEVNULL,
-    )
-    try:
-        yield process
-    finally:
-        process.terminate()
-        process.wait(timeout=60)
 
 
 def names(org):

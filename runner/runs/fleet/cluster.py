@@ -20,6 +20,7 @@ from typing import Any
 
 from runner.errors import RunnerError, TransientError, UsageError
 from runner.runs.fleet import worker
+from runner.runs.fleet.crew import Crew
 from runner.state.paths import VARIABLE
 
 ASK_SECONDS = 60
@@ -355,7 +356,23 @@ def _run_job(order: str, fleet: str) -> str:
     from distributed import get_worker
 
     here = get_worker()
-    return worker.run_job(order, lambda said: here.log_event(fleet, said))
+    return worker.run_job(
+        order, lambda said: here.log_event(fleet, said), Crew(_connect, _stage_piece)
+    )
+
+
+def _stage_piece(order: str) -> str:
+    """On a worker, in one of its threads."""
+    return worker.stage_piece(order)
+
+
+def _connect() -> Any:  # noqa: ANN401 - an extra's
+    """On a worker, in the thread that has a job: leave it to others, and give a client."""
+    import distributed
+
+    library: Any = distributed  # only some of its functions have types
+    library.secede()  # or pieces of a job could wait for the threads that jobs have
+    return library.get_client()
 
 
 def _plugin() -> Any:  # noqa: ANN401 - its class exists where the library is

@@ -144,6 +144,10 @@ class Order(Struct, frozen=True):
     allowed: tuple[str, ...] = ()
     confirmed: tuple[str, ...] = ()
     excel_safe: bool = False
+    threads: int = 1
+    """Of the cluster, which stage large sources together."""
+    least_rows: int = 0
+    """Of a source that is worth being staged by several workers."""
 
 
 class Problem(Struct, frozen=True):

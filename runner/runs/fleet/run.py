@@ -38,6 +38,10 @@ from runner.state.store import open_ledger
 
 LEASE_OF_THE_DEAD_SECONDS = 75.0
 """How long a job waits for a lock that its dead worker may have: it runs out within a minute."""
+MANY_ROWS = 1_000_000
+"""Of a source: fewer are staged in a second or two, by the worker that runs the job."""
+FEW_THREADS = 4
+"""A worker that stages a source alone uses as many cores of its machine."""
 _LOOK_SECONDS = 1.0
 _NO_WORKERS_SECONDS = 60.0
 _MOST_TRIES = 4
@@ -63,6 +67,10 @@ class Fleet(Struct, frozen=True):
     fail_fast: bool = False
     start_over: bool = False
     excel_safe: bool = False
+    least_rows: int = MANY_ROWS
+    """Of a source that several workers stage."""
+    few_threads: int = FEW_THREADS
+    """Workers of one machine do not stage a source together if they have no more threads."""
 
 
 class FleetEnds(Struct):
@@ -282,6 +290,12 @@ class _Driver:
                 self._ends[number] = error
             self._under_way.clear()
 
+    @property
+    def _threads_to_stage(self) -> int:
+        threads = self._cluster.threads
+        is_one_machine = self._options.settings.state.shared is None
+        return 1 if is_one_machine and threads <= self._fleet.few_threads else threads
+
     def _order(self, number: int) -> str:
         wanted, options, settings = self._jobs[number], self._options, self._options.settings
         places = Places(self._places.project)
@@ -307,6 +321,8 @@ class _Driver:
             allowed=tuple(sorted(options.allowed)),
             confirmed=tuple(sorted(options.confirmed)),
             excel_safe=self._fleet.excel_safe,
+            threads=self._threads_to_stage,
+            least_rows=self._fleet.least_rows,
         )
         return places.encoded(order, safe=False)
 

@@ -11,10 +11,12 @@ import os
 import platform
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from hashlib import sha256
 from pathlib import Path
 from threading import Lock
+from typing import TYPE_CHECKING
 from uuid import uuid4
 
 from msgspec.structs import replace
@@ -26,6 +28,7 @@ from runner.job.rails import Rail
 from runner.lanes import Background
 from runner.outcome import RunOutcome
 from runner.redaction import redacted
+from runner.runs.fleet.crew import Crew
 from runner.runs.fleet.messages import Answer, Order, Places, Problem, Question, Report
 from runner.runs.prepare import RunOptions
 from runner.runs.wiring import UserSettings
@@ -43,6 +46,10 @@ from runner.state.shared.address import without_password
 from runner.state.store import open_ledger
 from runner.tables.extras import is_installed
 from runner.version import __version__
+
+if TYPE_CHECKING:
+    from runner.state.run_files import RunFiles
+    from runner.tables.staging.elsewhere import Stager
 
 PROGRESS_SECONDS = 0.5
 """Between two events about the progress of a task."""
@@ -121,12 +128,13 @@ def _named_by_project() -> str:
     return shared.url if shared is not None else ""
 
 
-def run_job(order: str, send: Send) -> str:
+def run_job(order: str, send: Send, crew: Crew) -> str:
     """Run a job to its end, whatever that is.
 
     Args:
         order: What to run, as JSON.
         send: Called with each event, as JSON.
+        crew: The other workers.
 
     Returns:
         The answer, as JSON.
@@ -138,7 +146,7 @@ def run_job(order: str, send: Send) -> str:
     try:
         state = _state(asked.state, places.path(asked.state_of) if asked.state_of else None)
         sink.places = places = Places(places.project, state.root)
-        outcome = _stoppable(asked, lambda: _run(asked, state, places, sink))
+        outcome = _stoppable(asked, lambda: _run(asked, state, places, sink, crew), crew)
         answer = Answer(sink.attempt, outcome)
     except RunnerError as error:
         answer = Answer(sink.attempt, problem=Problem.of(error))
@@ -146,6 +154,20 @@ def run_job(order: str, send: Send) -> str:
         trace = redacted("".join(traceback.format_exception(error)), shapes=True)
         answer = Answer(sink.attempt, crash=trace)
     return places.encoded(answer)
+
+
+def stage_piece(order: str) -> str:
+    """Stage a part of a source for a job that another worker runs; the answer as JSON."""
+    from runner.runs.fleet.staging import stage_piece as staged
+
+    return staged(order, Places(project_folder()), _open_files)
+
+
+@contextmanager
+def _open_files(named: str) -> Iterator[tuple[StateFolder, RunFiles]]:
+    state = _state(named)
+    with open_ledger(state) as ledger:
+        yield state, ledger.files
 
 
 def stop(fleet: str, code: int) -> None:
@@ -164,22 +186,31 @@ def stop_all() -> None:
             work.stop(ExitCode.TERMINATED)
 
 
-def _stoppable(order: Order, work: Callable[[], RunOutcome]) -> RunOutcome:
+def _stoppable(order: Order, work: Callable[[], RunOutcome], crew: Crew) -> RunOutcome:
+    def until_end() -> RunOutcome:
+        try:
+            return work()
+        finally:
+            crew.end()
+
     with _executing.lock:
-        running = Background(work)
+        running = Background(until_end)
         key = (order.fleet, order.number)
         _executing.work[key] = (order.job_file, running)
         code = _executing.stopped.get(order.fleet)
         if code is not None:
             running.stop(code)
     try:
+        crew.serve()
         return running.result()
     finally:
         with _executing.lock:
             del _executing.work[key]
 
 
-def _run(order: Order, state: StateFolder, places: Places, sink: events.Sink) -> RunOutcome:
+def _run(
+    order: Order, state: StateFolder, places: Places, sink: events.Sink, crew: Crew
+) -> RunOutcome:
     from runner.runs import execute
 
     settings = UserSettings(
@@ -201,6 +232,7 @@ def _run(order: Order, state: StateFolder, places: Places, sink: events.Sink) ->
         parallel=order.parallel,
         allowed=frozenset(map(Rail, order.allowed)),
         confirmed=frozenset(order.confirmed),
+        stager=_stager_of(order, state, places, crew) if order.threads > 1 else None,
     )
     file = places.project / order.job_file
     request = RunRequest.read(order.request)
@@ -216,6 +248,17 @@ def _run(order: Order, state: StateFolder, places: Places, sink: events.Sink) ->
 
         copies_of_run(outcome)
     return outcome
+
+
+def _stager_of(
+    order: Order, state: StateFolder, places: Places, crew: Crew
+) -> Callable[[RunFiles, str], Stager]:
+    def stager(files: RunFiles, run_id: str) -> Stager:
+        from runner.runs.fleet.staging import FleetStager
+
+        return FleetStager(order, crew, state.run(run_id), files, places)
+
+    return stager
 
 
 def _keyring_locks() -> Path | None:

@@ -24,6 +24,7 @@ from runner.job.endpoints import shown_url
 from runner.parallel import parallel_map
 from runner.state.ledger_database import Row, Statements
 from runner.state.process import ProcessIdentity
+from runner.state.run_files import Aside
 from runner.state.shared.kept_files import (
     Stamp,
     Stored,
@@ -38,6 +39,8 @@ if TYPE_CHECKING:
     from runner.state.shared.database import PostgresDatabase
 
 _OBJECT_STORES = frozenset({"s3", "gs", "abfs", "az", "oss", "oci"})
+_ASIDE = "aside"
+"""Folder of files that the ledger does not know, or does not know yet."""
 _AT_ONCE = 8
 """Transfers at the same time."""
 
@@ -59,6 +62,8 @@ class StoredFiles:
         self._store: tuple[Any, str] | None = None
         self._stored: dict[str, dict[str, Stored]] = {}
         """By run and path, those that this process has sent or fetched."""
+        self._aside: dict[Stamp, str] = {}
+        """Of files that other processes have sent, and that this one has fetched: their names."""
         self._folders: set[str] = set()
         """Those that this process has made in the store."""
         self._lock = RLock()
@@ -170,24 +175,27 @@ class StoredFiles:
 
     def _fetched(self, run_id: str, wanted: Mapping[str, Row], path: str) -> Stored:
         row, to = wanted[path], self._runs / run_id / path
-        fs, root = self._opened()
         private_folder(to.parent)
+        self._fetch_file(run_id, row["name"], to, row["size"])
+        return Stored(row["name"], stamp_of(to.stat()))
+
+    def _fetch_file(self, run_id: str, name: str, to: Path, wanted: int) -> None:
+        fs, root = self._opened()
         beside = to.with_name(f".{to.name}.{secrets.token_hex(4)}")
         try:
             with self._errors("fetched"):
-                fs.get_file(f"{root}/{run_id}/{row['name']}", str(beside))
+                fs.get_file(f"{root}/{run_id}/{name}", str(beside))
             beside.chmod(PRIVATE_FILE)
             size = beside.stat().st_size
-            if size != row["size"]:
+            if size != wanted:
                 raise StateError(
-                    f"{path} of run {run_id} was cut off: it has {size:,} of "
-                    f"{row['size']:,} bytes.",
+                    f"{to.relative_to(self._runs / run_id)} of run {run_id} was cut off: it has "
+                    f"{size:,} of {wanted:,} bytes.",
                     hint="Run again; if it happens again, the store is damaged.",
                 )
             beside.replace(to)
         finally:
             beside.unlink(missing_ok=True)
-        return Stored(row["name"], stamp_of(to.stat()))
 
     def _known(self, run_id: str) -> dict[str, Stored]:
         if run_id not in self._stored:
@@ -202,6 +210,37 @@ class StoredFiles:
             return False
         process = ProcessIdentity(row["pid"], row["host"], row["began"])
         return process.is_of_this_machine and not process.has_ended()
+
+    def put_aside(self, run_id: str, files: Sequence[Path]) -> list[Aside]:
+        """Send files for the process that the run belongs to; the ledger does not know them.
+
+        Raises:
+            StateError: They cannot be stored.
+        """
+        fs, root = self._opened()
+        names = {file: f"{_ASIDE}/{file.name}.{secrets.token_hex(6)}" for file in files}
+
+        def sent(file: Path) -> Aside:
+            with self._errors("written"):
+                self._make_folder(f"{root}/{run_id}/{_ASIDE}")
+                fs.put_file(str(file), f"{root}/{run_id}/{names[file]}")
+            return Aside(file.name, names[file], file.stat().st_size)
+
+        return list(parallel_map(sent, files, _AT_ONCE))
+
+    def take(self, run_id: str, aside: Sequence[Aside], folder: Path) -> None:
+        """Fetch files that another process has put aside; they need not be sent again.
+
+        Raises:
+            StateError: They are not there, or incomplete.
+        """
+
+        def fetched(each: Aside) -> None:
+            self._fetch_file(run_id, each.stored, folder / each.name, each.size)
+            self._aside[stamp_of((folder / each.name).stat())] = each.stored
+
+        for _ in parallel_map(fetched, aside, _AT_ONCE):
+            pass
 
     def delete(self, run_id: str) -> None:
         """Delete the files of a run that the ledger no longer has."""
@@ -240,6 +279,8 @@ class StoredFiles:
         def sent(path: str) -> Stored | None:
             name, file = f"{path}.{secrets.token_hex(6)}", self._runs / run_id / path
             to, stamp = f"{root}/{run_id}/{name}", stamps[path]
+            if (aside := self._aside.pop(stamp, None)) is not None:
+                return Stored(aside, stamp)
             with self._errors("written"):
                 self._make_folder(to.rpartition("/")[0])
                 try:

@@ -23,6 +23,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from itertools import chain
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from msgspec import Struct, field
 from msgspec.structs import replace
@@ -42,6 +43,9 @@ from runner.tables.sources.chunks import (
 from runner.tables.sources.footer import without_footer
 from runner.tables.sources.header import check_header, named_columns
 from runner.tables.sql import CsvDialect
+
+if TYPE_CHECKING:
+    from runner.tables.sources.partitions import Partition
 
 RESULT_PREFIX = "sf__"
 """How the columns that a result file adds to the source's own begin."""
@@ -119,6 +123,8 @@ class Records(Struct):
     """What the user should know about how they were read."""
     written: Written = field(default_factory=dict)
     """Columns whose values are not written as `shape` says."""
+    partitions: tuple[Partition, ...] = ()
+    """Where the records are, if they are not read here."""
 
     def shapes_of(self, column: str) -> tuple[FileShape, ...]:
         """How a column's values may be written."""

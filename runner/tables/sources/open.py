@@ -6,7 +6,6 @@ first. Knows nothing of mapping.
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from functools import partial
 from glob import glob
@@ -56,9 +55,9 @@ from runner.tables.sources.sql_join import JoinedSource, read_joined
 from runner.tables.sources.value_texts import with_nan_as_written
 from runner.tables.sql import BLANKS
 
-_COPY_BYTES = 1 << 20
 Result = TypeVar("Result")
 
+ReadFile = Callable[[Path, FileShape, Path, Disk], Records]
 AnySource = FileSource | RowsSource | DatabaseSource | JoinedSource
 
 
@@ -173,6 +172,31 @@ def open_source(source: AnySource, folder: Path, disk: Disk = UNBOUNDED) -> tupl
     return (read_joined(source, folder, open_source, disk),)
 
 
+def describe_partitions(source: AnySource, most_rows: int) -> tuple[Records, ...]:
+    """Describe a source that can be read in partitions, as `open_source` does, without its rows.
+
+    Args:
+        source: Where the rows are.
+        most_rows: In a partition, if the source allows it.
+
+    Returns:
+        Nothing if it has to be read as a whole.
+
+    Raises:
+        SourceError: As `open_source`.
+    """
+    if not isinstance(source, FileSource) or source.url is not None:
+        return ()
+    if source.path == STANDARD_STREAM or source.shape.format is not FileFormat.PARQUET:
+        return ()
+    from runner.tables.sources.parquet import describe_parquet
+
+    def described(file: Path, shape: FileShape, _to: Path, _disk: Disk) -> Records:
+        return replace(describe_parquet(file, most_rows), shape=_parquet_shape(shape))
+
+    return _read_files(source, _files(source.path), Path(), UNBOUNDED, described)
+
+
 def notes_of(opened: Sequence[Records]) -> tuple[str, ...]:
     """What the user should know about how a source was read."""
     return tuple(note for records in opened for note in records.notes)
@@ -212,7 +236,11 @@ def _open_files(source: FileSource, folder: Path, disk: Disk) -> tuple[Records, 
 
 
 def _read_files(
-    source: FileSource, files: list[Path], folder: Path, disk: Disk
+    source: FileSource,
+    files: list[Path],
+    folder: Path,
+    disk: Disk,
+    read: ReadFile | None = None,
 ) -> tuple[Records, ...]:
     shape = source.shape
     filled = _with_rows(files, shape)
@@ -226,7 +254,7 @@ def _read_files(
         records = spool_records(source.path, objects, json_cell, folder / "rows.csv", disk)
         plain = plain_csv(shape)
         return (replace(records, shape=plain, files=tuple(starts), written=typed(plain)),)
-    read = _READERS[shape.format]
+    read = read or _READERS[shape.format]
     texts = (folder / f"rows-{number}.csv" for number in count())
     each_read = _read_each(filled, lambda file: read(file, shape, next(texts), disk))
     opened = tuple(records for _, records in each_read if records.columns)  # or it is empty
@@ -272,7 +300,9 @@ def _has_value(record: JsonObject, nulls: Collection[str]) -> bool:
 def _local_files(source: FileSource, folder: Path) -> list[Path]:
     """The files of a source, fetched to this machine if necessary."""
     if source.path == STANDARD_STREAM:
-        return [_save_standard_input(folder / "standard-input")]
+        from runner.tables.sources.standard_input import save_standard_input
+
+        return [save_standard_input(folder / "standard-input")]
     if source.url is not None:
         from runner.tables.remote import fetch
 
@@ -307,26 +337,6 @@ def _with_rows(files: list[Path], shape: FileShape) -> list[Path]:
     raise empty(files[0])
 
 
-def _save_standard_input(to: Path) -> Path:
-    """Write standard input to a file, so that it can be read twice."""
-    if sys.stdin is None or sys.stdin.closed:
-        raise SourceError(
-            "Standard input was already read, or there is none.",
-            hint="Only one task can read it; save its rows to a file and name that.",
-        )
-    if sys.stdin.isatty():
-        raise SourceError(
-            "Standard input is a terminal, not rows.",
-            hint="Pipe rows in: `cat accounts.csv | runner run job.yaml`.",
-        )
-    with to.open("wb") as out:
-        from shutil import copyfileobj
-
-        copyfileobj(sys.stdin.buffer, out, _COPY_BYTES)
-    sys.stdin.close()
-    return to
-
-
 def _read_csv(file: Path, shape: FileShape, to: Path, disk: Disk) -> Records:
     records = open_csv(file, shape)
     if not records.only_normalized:
@@ -341,8 +351,11 @@ def _read_parquet(file: Path, shape: FileShape, to: Path, disk: Disk) -> Records
 
     records = read_parquet(file, to)
     disk.add(size_of(to))
-    nulls = with_nan_as_written(shape.nulls)
-    return replace(records, shape=replace(plain_csv(shape), nulls=nulls))
+    return replace(records, shape=_parquet_shape(shape))
+
+
+def _parquet_shape(shape: FileShape) -> FileShape:
+    return replace(plain_csv(shape), nulls=with_nan_as_written(shape.nulls))
 
 
 def _read_delta(source: FileSource, to: Path, disk: Disk) -> Records:
@@ -350,8 +363,7 @@ def _read_delta(source: FileSource, to: Path, disk: Disk) -> Records:
 
     records = read_delta(source.path, to)
     disk.add(size_of(to))
-    nulls = with_nan_as_written(source.shape.nulls)
-    return replace(records, shape=replace(plain_csv(source.shape), nulls=nulls))
+    return replace(records, shape=_parquet_shape(source.shape))
 
 
 def _read_excel(file: Path, shape: FileShape, to: Path, disk: Disk) -> Records:
@@ -373,7 +385,7 @@ _OBJECT_READERS: Mapping[FileFormat, Callable[[Path, FileShape], Iterator[JsonOb
 }
 """Formats in which each record names its columns: several files have the columns of all."""
 
-_READERS: Mapping[FileFormat, Callable[[Path, FileShape, Path, Disk], Records]] = {
+_READERS: Mapping[FileFormat, ReadFile] = {
     FileFormat.CSV: _read_csv,
     FileFormat.PARQUET: _read_parquet,
     FileFormat.EXCEL: _read_excel,

@@ -13,7 +13,7 @@ from msgspec.structs import replace
 
 from runner.errors import SourceError
 from runner.tables.database import Database, first_line
-from runner.tables.sources.csv import Records
+from runner.tables.sources.csv import PLAIN_CSV, Records
 from runner.tables.sources.header import check_header, clean_name
 from runner.tables.sources.spool import spooled
 from runner.tables.sources.value_texts import FLOATS, NUMBER_MACROS
@@ -23,6 +23,7 @@ from runner.tables.sql import read_parquet as relation
 
 if TYPE_CHECKING:
     from runner.tables import duckdb
+    from runner.tables.sources.partitions import Partition, Stamp
 
 
 _MOST_DIGITS = 38
@@ -60,6 +61,83 @@ def read_parquet(path: Path, to: Path) -> Records:
         database.close()
 
 
+def describe_parquet(path: Path, most_rows: int) -> Records:
+    """Find the columns and the partitions of a Parquet file, without its rows.
+
+    Args:
+        path: The file.
+        most_rows: In a partition, unless a row group has more.
+
+    Raises:
+        SourceError: As `read_parquet`.
+    """
+    from runner.tables import duckdb
+    from runner.tables.sources.partitions import stamp_of
+
+    stamp = stamp_of(path)
+    with duckdb.connect(":memory:") as connection:
+        types = _described(connection, path)
+        columns = check_header(path, tuple(types))
+        try:
+            has_nan = _with_nan(connection, types, relation([path]))
+            groups = connection.execute(_GROUPS.format(literal(str(path)))).fetchall()
+        except duckdb.Error as error:
+            raise _unreadable(path, error) from error
+    written = {clean_name(column): WITH_NAN for column in has_nan}
+    partitions = _joined(path, stamp, groups, most_rows)
+    return Records(path, columns, PLAIN_CSV, iter(()), written=written, partitions=partitions)
+
+
+_GROUPS = """
+SELECT row_group_num_rows, min(begin), max(begin + total_compressed_size) FROM (
+  SELECT *, least(data_page_offset, nullif(dictionary_page_offset, 0)) AS begin
+  FROM parquet_metadata({})
+) GROUP BY row_group_id, row_group_num_rows ORDER BY row_group_id
+"""
+"""Rows and bytes of each row group."""
+
+
+def _joined(
+    path: Path, stamp: Stamp, groups: list[tuple[int, int, int]], most_rows: int
+) -> tuple[Partition, ...]:
+    """Row groups together, as many as have no more rows."""
+    from runner.tables.sources.partitions import Partition
+
+    found: list[Partition] = []
+    first = 0
+    for rows, start, end in groups:
+        last = found[-1] if found else None
+        if last is not None and last.rows + rows <= most_rows:
+            bounds = min(last.start, start), max(last.end, end)
+            found[-1] = Partition(path, last.first, last.rows + rows, *bounds, stamp)
+        else:
+            found.append(Partition(path, first, rows, start, end, stamp))
+        first += rows
+    return tuple(each for each in found if each.rows)
+
+
+def read_partition(partition: Partition, to: Path) -> Records:
+    """Write the rows of a partition as CSV, as `read_parquet` writes those of the file.
+
+    Raises:
+        SourceError: As `read_parquet`.
+    """
+    from runner.tables import duckdb
+
+    path, last = partition.file, partition.first + partition.rows
+    database = Database(to.parent)
+    try:
+        types = _described(database.connection, path)
+        rows = relation([path], ", file_row_number = true")
+        of_partition = f"file_row_number >= {partition.first} AND file_row_number < {last}"
+        _write(database, types, f"{rows} WHERE {of_partition}", to)
+        return spooled(path, check_header(path, tuple(types)), to)
+    except duckdb.Error as error:
+        raise _unreadable(path, error) from error
+    finally:
+        database.close()
+
+
 def write_rows(  # noqa: PLR0913, PLR0917 - what is written, and where
     database: Database,
     path: Path,
@@ -78,13 +156,17 @@ def write_rows(  # noqa: PLR0913, PLR0917 - what is written, and where
         rows: The relation.
         to: The file to write.
     """
+    has_nan = _with_nan(database.connection, types, rows)
+    _write(database, types, rows, to)
+    written = {clean_name(column): WITH_NAN for column in has_nan}
+    return replace(spooled(path, columns, to), written=written)
+
+
+def _write(database: Database, types: Mapping[str, str], rows: str, to: Path) -> None:
     cells = ", ".join(_cell(column, kind) for column, kind in types.items())
     for macro in NUMBER_MACROS:
         database.connection.execute(macro)
-    has_nan = _with_nan(database.connection, types, rows)
     database.connection.execute(copy_csv(f"SELECT {cells} FROM {rows}", to, header=False))
-    written = {clean_name(column): WITH_NAN for column in has_nan}
-    return replace(spooled(path, columns, to), written=written)
 
 
 def _with_nan(

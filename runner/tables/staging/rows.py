@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from copy import copy
 from itertools import count, islice
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from msgspec.structs import replace
 
@@ -48,6 +48,9 @@ from runner.tables.staging.parts import MAX_BYTES, Limits, Part, PartWriter
 from runner.tables.staging.references import create_references
 from runner.tables.staging.source_digest import joined_digest
 
+if TYPE_CHECKING:
+    from runner.tables.staging.elsewhere import Elsewhere, Stager
+
 Record = dict[str, JsonValue]
 _FETCHED_ROWS = 2_000
 
@@ -65,6 +68,8 @@ class StagedRows:
         blank: What an empty value does to its field.
         keys: Hashes of the rows' keys, once they are mapped; None if they have no key.
         disk: How much space the run's files may use.
+        timezone: IANA name; the zone of datetimes without one.
+        blank_rows: How many rows were left out because they have no value.
     """
 
     def __init__(self, folder: Path, disk: Disk = UNBOUNDED) -> None:
@@ -79,6 +84,9 @@ class StagedRows:
             self.database.connection.execute(macro)
         self._records: tuple[Records, ...] = ()
         self._numbers = count()
+        self._elsewhere: Elsewhere | None = None
+        self.timezone = "UTC"
+        self.blank_rows = 0
         self.columns: tuple[str, ...] = ()
         self.mappings: tuple[ColumnMapping, ...] = ()
         self.chunks: tuple[RowChunk, ...] = ()
@@ -99,13 +107,26 @@ class StagedRows:
         """All columns of the source, including `sf__…`, in the order of `s0, s1, …`."""
         return self._records[0].columns if self._records else self._columns
 
-    def load(self, source: AnySource) -> None:
+    def load(self, source: AnySource, stager: Stager | None = None) -> None:
         """Open a source and read its header; its rows are read by `map`.
+
+        Args:
+            source: Where the rows are.
+            stager: Others who stage the rows of a large source; None: there are none.
 
         Raises:
             SourceError: The source cannot be read or its header is wrong.
         """
-        self._records = open_source(source, self._folder, self.disk)
+        if stager is not None:
+            from runner.tables.staging.elsewhere import elsewhere
+
+            self._elsewhere = elsewhere(source, stager)
+        opened = self._elsewhere and self._elsewhere.opened
+        self.load_opened(opened or open_source(source, self._folder, self.disk))
+
+    def load_opened(self, opened: tuple[Records, ...], first_chunk: int = 0) -> None:
+        """Take records that are open; their chunks are numbered from `first_chunk`."""
+        self._records, self._numbers = opened, count(first_chunk)
         self.columns = own_columns(self.source_columns)
 
     @property
@@ -116,8 +137,8 @@ class StagedRows:
     @property
     def notes(self) -> tuple[str, ...]:
         """What the user should know about how the source was read."""
-        blank = sum(chunk.blank for chunk in self.chunks)
-        return (*notes_of(self._records), *blank_note(blank))
+        others = self._elsewhere.notes if self._elsewhere else ()
+        return (*notes_of(self._records), *others, *blank_note(self.blank_rows))
 
     def map(
         self,
@@ -150,12 +171,18 @@ class StagedRows:
         self.mappings = map_columns(columns, self.source_columns, shapes_of)
         connection = self.database.connection
         self.mappings = check_expressions(connection, self.mappings, self.source_columns)
-        if create_references(connection, written):
+        has_references = create_references(connection, written)
+        if has_references:
             self.mappings = tuple(
                 replace(each, is_reference=each.column.kind is FieldKind.ID)
                 for each in self.mappings
             )
         self.keys = key_hashes(self.mappings, self._folder)
+        if self._elsewhere is not None:
+            # Rows of earlier tasks are on this machine only.
+            if not has_references and self._elsewhere.gather(self, columns):
+                return
+            self._records = open_source(self._elsewhere.source, self._folder, self.disk)
         starts: list[tuple[int, Path]] = []
         digests: list[str] = []
         for records in self._records:
@@ -164,6 +191,10 @@ class StagedRows:
                 digests.append(self._stage(records))
             files = records.files or ((0, records.path),)
             starts += [(before + 1 + rows, file) for rows, file in files]
+        self.note_files(starts, digests)
+
+    def note_files(self, starts: Sequence[tuple[int, Path]], digests: Sequence[str]) -> None:
+        """Note what was read: the number of each file's first row, and each one's digest."""
         self.files = _named(starts)
         self.source_sha256 = joined_digest(digests)
 
@@ -282,6 +313,7 @@ class StagedRows:
     def _set_timezone(self, timezone: str) -> None:
         from runner.tables import duckdb
 
+        self.timezone = timezone
         try:
             self.database.set_timezone(timezone)
         except duckdb.Error as error:
@@ -334,6 +366,7 @@ class StagedRows:
             for chunk in some:
                 chunks.append(replace(chunk, first_row=first_row))
                 first_row += chunk.rows
+                self.blank_rows += chunk.blank
         return tuple(chunk for chunk in chunks if chunk.rows)
 
     def _rows(self, query: str) -> Iterator[tuple[Any, ...]]:

@@ -8,7 +8,6 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import httpx
 import pytest
 import sqlalchemy
 
@@ -137,25 +136,6 @@ def shared_driver():
 def fleet(tmp_path, shared_driver, postgres):
     """Machines with their files in a folder that all mount."""
     return Fleet(tmp_path, shared_driver, postgres, (tmp_path / "store").as_uri())
-
-
-@pytest.fixture(scope="module")
-def bucket():
-    """A bucket of an S3 server: its address, and what tells libraries where it is."""
-    from moto.server import ThreadedMotoServer  # noqa: PLC0415 - few tests have one
-
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    env = {
-        "AWS_ENDPOINT_URL": f"http://{host}:{port}",
-        "AWS_ACCESS_KEY_ID": "key",
-        "AWS_SECRET_ACCESS_KEY": "secret",
-        "AWS_DEFAULT_REGION": "us-east-1",
-    }
-    assert httpx.put(f"{env['AWS_ENDPOINT_URL']}/states").status_code == 200
-    yield "s3://states/crm", env
-    server.stop()
 
 
 @dataclass

@@ -3,6 +3,7 @@
 import json
 import platform
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from msgspec.structs import replace
@@ -123,7 +124,10 @@ def test_the_order_of_a_job_has_no_secret(monkeypatch, tmp_path):
     options = RunOptions(settings)
     prepared = prepare([wanted.file], RunRequest(), options)
     places = Places(tmp_path, settings.state.root)
-    driver = _Driver(None, prepared, options, _Fleet, places, "me", lambda _: events.ignore)
+    cluster = SimpleNamespace(threads=2)
+    driver = _Driver(
+        cluster, prepared, options, Fleet("dask"), places, "me", lambda _: events.ignore
+    )
     order = json.loads(driver._order(0))  # noqa: SLF001 - what goes over the wire
     assert "canary" not in json.dumps(order)
     assert order["state"] == "postgresql://sync@db/crm?files=s3://acme/state"
@@ -133,11 +137,6 @@ def test_the_order_of_a_job_has_no_secret(monkeypatch, tmp_path):
     assert "canary" not in places.encoded(question, safe=False)
     assert question.files[0][0] == "j.yaml"
     assert ("psycopg", "shared") in question.modules
-
-
-class _Fleet:
-    per_org = 1
-    excel_safe = False
 
 
 @pytest.mark.parametrize(

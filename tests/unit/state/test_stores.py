@@ -250,3 +250,28 @@ def test_files_of_a_run_are_here_after_a_fetch(store, state):
     store.ledger.files.fetch(FIRST)
     assert file.read_text() == "Id\n001A\n"
     assert store.ledger.run(FIRST).tasks[0].parts[0].file == file
+
+
+def test_a_file_put_aside_by_another_process_is_the_runs_once_it_is_taken(store, state):
+    begin(store.ledger)
+    place = state.run(FIRST) / "accounts" / "staging"
+    (place / "piece").mkdir(parents=True)
+    (place / "piece" / "a.csv").write_text("Id\n001A\n")
+    with open_state(state) as other:
+        aside = other.ledger.files.put_aside(FIRST, [place / "piece" / "a.csv"])
+    files = store.ledger.files
+    files.take(FIRST, aside, place)
+    assert (place / "a.csv").read_text() == "Id\n001A\n"
+    (place.parent / "rows").mkdir()
+    kept = (place / "a.csv").replace(place.parent / "rows" / "a.csv")
+    with files.writing(FIRST):
+        pass
+    if state.shared is not None:
+        kept.unlink()
+        files.fetch(FIRST, exact=True)
+        with store.ledger.database.reading() as connection:  # it was not sent again
+            (row,) = connection.execute("SELECT path, name FROM files").fetchall()
+        assert (row["path"], row["name"]) == ("accounts/rows/a.csv", aside[0].stored)
+    assert kept.read_text() == "Id\n001A\n"
+    with pytest.raises(StateError):
+        files.take(FIRST, [replace(aside[0], stored="accounts/staging/other")], place)

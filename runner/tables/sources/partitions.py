@@ -1,0 +1,95 @@
+"""Pieces of a source that can be read by themselves, by another machine too: consecutive rows.
+
+Which bytes a piece was made of is known by a digest, for another machine may have another file
+under the same path. Knows files and places in them. Knows nothing of what the rows hold.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from typing import BinaryIO
+
+from msgspec import Struct
+
+from runner.errors import SourceError
+from runner.tables.sources.chunks import unreadable
+
+_BLOCK_BYTES = 1 << 20
+_ENDING_BYTES = 8
+"""Of a Parquet file: the size of its footer, and its mark."""
+
+
+class Stamp(Struct, frozen=True):
+    """By which a file differs from a later one of its name on the same machine."""
+
+    size: int
+    changed_ns: int
+    inode: int
+
+
+class Partition(Struct, frozen=True):
+    """Row groups of a Parquet file that follow one another."""
+
+    file: Path
+    first: int
+    """How many rows of the file come before it."""
+    rows: int
+    start: int
+    """Where its bytes begin in the file."""
+    end: int
+    stamp: Stamp
+    """Of the file, when its footer was read."""
+
+
+def stamp_of(file: Path) -> Stamp:
+    """The stamp of a file.
+
+    Raises:
+        SourceError: It is not there.
+    """
+    try:
+        found = file.stat()
+    except OSError as error:
+        raise unreadable(file, error) from error
+    return Stamp(found.st_size, found.st_mtime_ns, found.st_ino)
+
+
+def digest_of(partition: Partition) -> str:
+    """The digest of a partition's bytes, and of the file's footer, which says how to read them.
+
+    Raises:
+        SourceError: They cannot be read.
+    """
+    digest = hashlib.sha256()
+    try:
+        with partition.file.open("rb") as stream:
+            stream.seek(partition.start)
+            _add(digest, stream, partition.end - partition.start)
+            size = stream.seek(0, 2)
+            stream.seek(max(0, size - _ENDING_BYTES))
+            footer = int.from_bytes(stream.read(4), "little") + _ENDING_BYTES
+            stream.seek(max(0, size - footer))
+            _add(digest, stream, footer)
+    except OSError as error:
+        raise unreadable(partition.file, error) from error
+    return digest.hexdigest()
+
+
+def _add(digest: hashlib._Hash, stream: BinaryIO, count: int) -> None:
+    while count > 0 and (block := stream.read(min(count, _BLOCK_BYTES))):
+        digest.update(block)
+        count -= len(block)
+
+
+def check_same(partition: Partition) -> None:
+    """Refuse a file that has changed since its footer was read.
+
+    Raises:
+        SourceError: It has, or is not there any more.
+    """
+    if stamp_of(partition.file) != partition.stamp:
+        raise SourceError(
+            f"{partition.file} has changed while it was being read.",
+            hint="Run again once nobody writes to it.",
+        )
