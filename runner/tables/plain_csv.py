@@ -43,11 +43,14 @@ def plain_rows(content: bytes, columns: int) -> int | None:
     """
     if b"\r" in content or content.startswith(codecs.BOM_UTF8):
         return None
-    pattern = _PLAIN_WITH_HASH if b"#" in content else _PLAIN
-    if pattern.fullmatch(content) is None:
-        return None
+    has_hash = b"#" in content
+    quoted = b""
+    if has_hash or b'"' in content:
+        pattern = _PLAIN_WITH_HASH if has_hash else _PLAIN
+        if pattern.fullmatch(content) is None:
+            return None
+        quoted = b"".join(_QUOTED.findall(content))
     # DuckDB ignores empty lines, and a comma at the end of a record.
-    quoted = b"".join(_QUOTED.findall(content))
     commas, rows = (content.count(sign) - quoted.count(sign) for sign in _BETWEEN)
     return rows if commas == rows * (columns - 1) else None
 
