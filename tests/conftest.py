@@ -1,5 +1,6 @@
 """Slow tests wait until they are asked for: `pytest -m slow`, or SFRUNNER_SLOW=1 for all tests."""
 
+import gc
 import os
 import ssl
 from functools import cache
@@ -22,6 +23,7 @@ ONE_WORKER = (
 
 
 def pytest_configure(config):
+    gc.disable()  # while tests are collected: most of what is made then lives to the end
     prepare(config)
     # httpx reads all certificates of the machine for each client, though most use no TLS.
     ssl.create_default_context = cache(ssl.create_default_context)
@@ -66,6 +68,11 @@ def pytest_collection_modifyitems(config, items):
     for item in items:
         if "slow" in item.keywords:
             item.add_marker(not_asked)
+
+
+def pytest_collection_finish():
+    gc.enable()
+    gc.freeze()
 
 
 @pytest.fixture(scope="session")

@@ -45,9 +45,10 @@ def lay_out(new):
         return store._catalog_changed(connection, new.catalog)  # noqa: SLF001
 
 
-def prepare(declared):
-    """Have the tables of what is declared, for forks."""
-    catalog = extended(standard_catalog(), declared)
+def prepare(declared=None):
+    """Have the tables of what is declared, or of a plain org, for forks."""
+    standard = standard_catalog()
+    catalog = extended(standard, declared) if declared else standard
     _content(catalog)
     fingerprint(catalog)
 

@@ -33,6 +33,7 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 sys.path.insert(0, str(Path(__file__).parent))
 
 import kept_databases
+import orgs_beside
 
 from tests import laid_out
 
@@ -53,6 +54,8 @@ FIRST_WAIT_SECONDS = 0.02
 """Between two tries, instead of a second: what is waited for here comes at once or never."""
 served = Counter()
 """Contents of org files."""
+orgs = set()
+"""Processes of local orgs that runs have started."""
 
 
 def be_the_command(asked, within):
@@ -64,7 +67,8 @@ def be_the_command(asked, within):
         if file is None:
             continue
         flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC if number else os.O_RDONLY
-        os.dup2(os.open(file, flags, 0o600), number)
+        opened = file if isinstance(file, int) else os.open(file, flags, 0o600)
+        os.dup2(opened, number)
     sys.argv = ["runner", *asked["argv"]]
     code = 0
     with within:
@@ -91,6 +95,7 @@ def load():
         schema_of(name)
     Retrier.__init__.__kwdefaults__["first_wait_seconds"] = FIRST_WAIT_SECONDS
     laid_out.copy_layouts()
+    laid_out.prepare()
     kept_databases.keep()
     gc.freeze()  # a fork that collects garbage copies no memory of this process
 
@@ -108,6 +113,48 @@ def lay_out(asked):
             laid_out.prepare(declared_org(file)[0])
 
 
+def fork_org(asked, channel):
+    """A local org that a run asks for, in a session of its own; who made it reaps it."""
+    lay_out(asked)
+    pid = os.fork()
+    if pid == 0:
+        os.setsid()
+        channel.close()
+        be_the_command(asked, nullcontext())
+    orgs.add(pid)
+    return pid
+
+
+def forked(asked, within):
+    child = os.fork()
+    if child == 0:
+        be_the_command(asked, within(asked))
+    return child
+
+
+def end_of(child):
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+
+
+def code_of(asked, within):
+    """Run a command in a fork to its end, with the local orgs that it starts; its exit code."""
+    if not orgs_beside.IS_POSSIBLE:
+        return end_of(forked(asked, within))
+    here, there = orgs_beside.channels()
+    with here, there:
+        child = os.fork()
+        if child == 0:
+            here.close()
+            orgs_beside.ask_for_them(there)
+            be_the_command(asked, within(asked))
+        there.close()
+        orgs_beside.until_end(child, here, lambda each: fork_org(each, here))
+    for each in tuple(orgs):
+        if os.waitpid(each, os.WNOHANG)[0]:
+            orgs.discard(each)
+    return end_of(child)
+
+
 def serve(within=lambda _asked: nullcontext(), answer=lambda _asked, code: code):
     """Answer each line of stdin.
 
@@ -117,14 +164,12 @@ def serve(within=lambda _asked: nullcontext(), answer=lambda _asked, code: code)
     for line in sys.stdin:
         asked = json.loads(line)
         lay_out(asked)
-        child = asked.get("ended") or os.fork()
-        if child == 0:
-            be_the_command(asked, within(asked))
-        if asked.get("wait", True):
-            _, status = os.waitpid(child, 0)
-            told = answer(asked, os.waitstatus_to_exitcode(status))
+        if "ended" in asked:
+            told = answer(asked, end_of(asked["ended"]))
+        elif asked.get("wait", True):
+            told = answer(asked, code_of(asked, within))
         else:
-            told = child
+            told = forked(asked, within)
         sys.stdout.write(json.dumps(told) + "\n")
         sys.stdout.flush()
 
