@@ -45,7 +45,7 @@ from runner.tables.sources.header import check_header, named_columns
 from runner.tables.sql import CsvDialect
 
 if TYPE_CHECKING:
-    from runner.tables.sources.partitions import Partition
+    from runner.tables.sources.partitions import AnyPartition
 
 RESULT_PREFIX = "sf__"
 """How the columns that a result file adds to the source's own begin."""
@@ -123,7 +123,7 @@ class Records(Struct):
     """What the user should know about how they were read."""
     written: Written = field(default_factory=dict)
     """Columns whose values are not written as `shape` says."""
-    partitions: tuple[Partition, ...] = ()
+    partitions: tuple[AnyPartition, ...] = ()
     """Where the records are, if they are not read here."""
 
     def shapes_of(self, column: str) -> tuple[FileShape, ...]:

@@ -29,10 +29,10 @@ from runner.tables.sources.written import WITH_NAN
 from runner.tables.sql_connection import connect
 
 if TYPE_CHECKING:
-    from sqlalchemy import CursorResult, Dialect
+    from sqlalchemy import Connection, CursorResult, Dialect
 
 _FETCHED_ROWS = 2_000
-_FROM = Path("database")
+FROM = Path("database")
 """The name of the rows in messages."""
 
 
@@ -43,21 +43,31 @@ def read_database(source: DatabaseSource, to: Path, disk: Disk = UNBOUNDED) -> R
         SourceError: The database cannot be reached, rejects the SQL, or drops the connection.
     """
     with connect(source.url) as connection:
-        if connection.dialect.driver == "psycopg":
-            read_odd_values_as_text(connection.connection.driver_connection)
-        sql, values = bound(source, connection.dialect)
-        options = {
-            "stream_results": True,
-            "max_row_buffer": _FETCHED_ROWS,
-            # Without binds, a % in the SQL is not a placeholder.
-            "no_parameters": not values,
-        }
-        answer = connection.exec_driver_sql(sql, values, execution_options=options)
-        with closing(answer) as result, _value_errors():
-            columns, nan = tuple(result.keys()), set[int]()
-            records = spool_rows(_FROM, columns, _rows(result, nan), to, disk)
-            written = {columns[place]: WITH_NAN for place in nan}
-            return replace(records, written=written)
+        return spooled_query(connection, *bound(source, connection.dialect), to, disk)
+
+
+def spooled_query(
+    connection: Connection,
+    sql: str,
+    values: tuple[object, ...] | dict[str, object] | None,
+    to: Path,
+    disk: Disk = UNBOUNDED,
+) -> Records:
+    """Write the result of a SELECT as CSV; see `read_database`."""
+    if connection.dialect.driver == "psycopg":
+        read_odd_values_as_text(connection.connection.driver_connection)
+    options = {
+        "stream_results": True,
+        "max_row_buffer": _FETCHED_ROWS,
+        # Without binds, a % in the SQL is not a placeholder.
+        "no_parameters": not values,
+    }
+    answer = connection.exec_driver_sql(sql, values, execution_options=options)
+    with closing(answer) as result, _value_errors():
+        columns, nan = tuple(result.keys()), set[int]()
+        records = spool_rows(FROM, columns, _rows(result, nan), to, disk)
+        written = {columns[place]: WITH_NAN for place in nan}
+        return replace(records, written=written)
 
 
 def read_odd_values_as_text(connection: Any) -> None:  # noqa: ANN401 - the driver's own

@@ -1,7 +1,7 @@
 """Pieces of a source that can be read by themselves, by another machine too: consecutive rows.
 
 Which bytes a piece was made of is known by a digest, for another machine may have another file
-under the same path. Knows files and places in them. Knows nothing of what the rows hold.
+under the same path. Knows files, places in them, and queries. Knows nothing of what the rows hold.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from typing import BinaryIO
 
 from msgspec import Struct
 
+from runner.credentials import SecretReference
 from runner.errors import SourceError
 from runner.tables.sources.chunks import unreadable
 
@@ -28,7 +29,7 @@ class Stamp(Struct, frozen=True):
     inode: int
 
 
-class Partition(Struct, frozen=True):
+class Partition(Struct, frozen=True, tag="file"):
     """Row groups of a Parquet file that follow one another."""
 
     file: Path
@@ -40,6 +41,21 @@ class Partition(Struct, frozen=True):
     end: int
     stamp: Stamp
     """Of the file, when its footer was read."""
+
+
+class TablePartition(Struct, frozen=True, tag="table"):
+    """Rows of a query of one table of PostgreSQL that are in pages which follow one another."""
+
+    url: SecretReference
+    sql: str
+    """The query, of these pages only."""
+    snapshot: str
+    """The moment of which the rows are."""
+    rows: int
+    """About."""
+
+
+AnyPartition = Partition | TablePartition
 
 
 def stamp_of(file: Path) -> Stamp:

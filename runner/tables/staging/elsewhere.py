@@ -11,7 +11,7 @@ from __future__ import annotations
 import hashlib
 from collections import deque
 from collections.abc import Generator, Iterator, Sequence
-from contextlib import closing
+from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -20,14 +20,14 @@ from msgspec.structs import replace
 
 from runner.files import link_or_copy
 from runner.job.choices import Blank
-from runner.job.endpoints import FileShape
+from runner.job.endpoints import DatabaseSource, FileShape
 from runner.tables.duckdb import version as duckdb_version
 from runner.tables.field_types import MappedColumn
 from runner.tables.sources.chunks import Digest, file_blocks
 from runner.tables.sources.csv import Records
 from runner.tables.sources.open import AnySource, describe_partitions
 from runner.tables.sources.parquet import read_partition
-from runner.tables.sources.partitions import Partition, check_same, digest_of
+from runner.tables.sources.partitions import AnyPartition, Partition, check_same, digest_of
 from runner.tables.staging.chunk import chunk_json, chunk_of
 
 if TYPE_CHECKING:
@@ -37,8 +37,7 @@ MOST_CHUNKS = 10_000
 """Of a partition: 40 GB."""
 _PARTITIONS = 4
 """Of the fewest rows that are worth being staged elsewhere."""
-_LEAST_SHARE = 20
-"""A partition has at least this part of them, on average: each one takes a message."""
+_FEWEST = 2
 
 
 class NotStagedError(Exception):
@@ -50,9 +49,9 @@ class StagingOrder(Struct, frozen=True):
 
     number: int
     """Of the partition, in its source."""
-    partition: Partition
+    partition: AnyPartition
     sha256: str
-    """Of its bytes."""
+    """Of its bytes, if it is of a file."""
     columns: tuple[MappedColumn, ...]
     """What to send."""
     source_columns: tuple[str, ...]
@@ -107,6 +106,8 @@ class Elsewhere(Struct):
     stager: Stager
     opened: tuple[Records, ...]
     """Its files, with their partitions."""
+    until: ExitStack
+    """Closed once the rows are staged: a connection that keeps the moment of a query."""
     notes: tuple[str, ...] = ()
 
     def gather(self, staging: StagedRows, columns: Sequence[MappedColumn]) -> bool:
@@ -127,7 +128,7 @@ class Elsewhere(Struct):
         digests: list[str] = []
         orders = _orders(staging, self.opened, columns)
         try:
-            with closing(self.stager.stage(orders, staging.folder)) as staged:
+            with self.until, closing(self.stager.stage(orders, staging.folder)) as staged:
                 for records in self.opened:
                     starts.append((staging.rows_total + 1, records.path))
                     digest = hashlib.sha256()
@@ -150,11 +151,19 @@ def elsewhere(source: AnySource, stager: Stager) -> Elsewhere | None:
     Raises:
         SourceError: As `open_source`.
     """
-    opened = describe_partitions(source, max(1, stager.least_rows // _PARTITIONS))
-    found = [each for records in opened for each in records.partitions]
-    rows = sum(each.rows for each in found)
-    is_large = rows >= stager.least_rows and rows * _LEAST_SHARE >= len(found) * stager.least_rows
-    return Elsewhere(source, stager, opened) if len(found) > 1 and is_large else None
+    most_rows = max(1, stager.least_rows // _PARTITIONS)
+    with ExitStack() as until:
+        if isinstance(source, DatabaseSource):
+            from runner.tables.sources.table_partitions import describe_table
+
+            opened = describe_table(source, most_rows, until)
+        else:
+            opened = describe_partitions(source, most_rows)
+        found = [each for records in opened for each in records.partitions]
+        rows = sum(each.rows for each in found)
+        if len(found) < _FEWEST or rows < max(stager.least_rows, len(found) * most_rows // 5):
+            return None
+        return Elsewhere(source, stager, opened, until.pop_all())
 
 
 def stage_here(order: StagingOrder, folder: Path) -> StagedPartition:
@@ -172,24 +181,18 @@ def stage_here(order: StagingOrder, folder: Path) -> StagedPartition:
 
     if order.engine != duckdb_version:
         raise NotStagedError(f"it has DuckDB {duckdb_version} instead of {order.engine}")
-    partition, name = order.partition, order.partition.file.name
-    if digest_of(partition) != order.sha256:
-        raise NotStagedError(f"its {name} is another one")
-    head = Records(partition.file, order.source_columns, order.shape, iter(()))
     staging = StagedRows(folder)
     try:
         spool = folder / "partition.csv"
-        records = replace(read_partition(partition, spool), shape=order.shape)
-        opened = tuple(replace(each, written=order.written) for each in (head, records))
-        staging.load_opened(opened, order.number * MOST_CHUNKS)
+        records = replace(_read_partition(order, spool), shape=order.shape, written=order.written)
+        head = replace(records, columns=order.source_columns, blocks=iter(()))
+        staging.load_opened((head, records), order.number * MOST_CHUNKS)
         staging.map(order.columns, blank=order.blank, timezone=order.timezone)
     finally:
         staging.database.close()
-    if digest_of(partition) != order.sha256:
-        raise NotStagedError(f"its {name} has changed meanwhile")
     chunks = staging.chunks
     if len(chunks) > MOST_CHUNKS:
-        raise NotStagedError(f"{name} has too many rows in one place")
+        raise NotStagedError("a partition is too large")
     linked = [at for at, chunk in enumerate(chunks) if chunk.is_sent_as_read]
     for at in linked:
         chunks[at].sent_file.unlink()
@@ -205,6 +208,24 @@ def stage_here(order: StagingOrder, folder: Path) -> StagedPartition:
         spooled="" if is_exact else spool.name,
         blank_rows=staging.blank_rows,
     )
+
+
+def _read_partition(order: StagingOrder, spool: Path) -> Records:
+    partition = order.partition
+    if not isinstance(partition, Partition):
+        from runner.tables.sources.table_partitions import read_table_partition
+
+        records = read_table_partition(partition, spool)
+        if records.written:  # how the column is mapped depends on whether there is one
+            raise NotStagedError("the query has numbers such as NaN")
+        return records
+    name = partition.file.name
+    if digest_of(partition) != order.sha256:
+        raise NotStagedError(f"its {name} is another one")
+    records = read_partition(partition, spool)
+    if digest_of(partition) != order.sha256:
+        raise NotStagedError(f"its {name} has changed meanwhile")
+    return records
 
 
 def _take(staging: StagedRows, staged: StagedPartition, digest: Digest) -> None:
@@ -236,9 +257,11 @@ def _orders(
     number = 0
     for records in opened:
         for partition in records.partitions:
-            check_same(partition)
-            sha256 = digest_of(partition)
-            check_same(partition)
+            sha256 = ""
+            if isinstance(partition, Partition):
+                check_same(partition)
+                sha256 = digest_of(partition)
+                check_same(partition)
             yield StagingOrder(
                 number,
                 partition,

@@ -308,6 +308,8 @@ class StagedRows:
     def discard(self) -> None:
         """Close the database and delete the task's staged files."""
         self.database.close()
+        if self._elsewhere is not None:
+            self._elsewhere.until.close()
         shutil.rmtree(self._folder, ignore_errors=True)
 
     def _set_timezone(self, timezone: str) -> None:
