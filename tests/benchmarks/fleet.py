@@ -123,6 +123,7 @@ def main() -> None:
             for name, figures in found.items():
                 before = sum(records_of(*each) for each in orgs)
                 figures.append(measure(name, files, env))
+                sys.stderr.write(f"{name}: {figures[-1][0]:.1f} s\n")  # the whole takes minutes
                 made = sum(records_of(*each) for each in orgs) - before
                 if made != given.jobs * ROWS:
                     sys.exit(f"{name}: {made} records instead of {given.jobs * ROWS}")
