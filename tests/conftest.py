@@ -20,6 +20,8 @@ ONE_WORKER = (
     "tests/unit/tables/targets/test_warehouse.py",
     "tests/unit/tables/test_postgresql.py",
 )
+SHORT = ("tests/examples/", "tests/unit/")
+"""The cases of a test go to a worker together: a message for each takes as long as some of them."""
 
 
 def pytest_configure(config):
@@ -46,7 +48,17 @@ def pytest_xdist_make_scheduler(config, log):
     class SomeByModule(LoadScopeScheduling):
         def _split_scope(self, nodeid):
             module = nodeid.partition("::")[0]
-            return module if module.startswith(ONE_WORKER) else nodeid
+            if module.startswith(ONE_WORKER):
+                return module
+            return nodeid.partition("[")[0] if module.startswith(SHORT) else nodeid
+
+        def mark_test_complete(self, node, item_index, duration=0):
+            super().mark_test_complete(node, item_index, duration)
+            # It would count those that are done again after each test.
+            scope = self._split_scope(self.registered_collections[node][item_index])
+            assigned = self.assigned_work.get(node, {})
+            if all(assigned.get(scope, {}).values()):
+                assigned.pop(scope, None)
 
     return SomeByModule(config, log)
 
