@@ -42,6 +42,18 @@ def main() -> None:
         sys.exit(_run())
 
 
+def _import_msgspec() -> None:
+    """Import msgspec without `typing_extensions`, which imports `inspect`: a fifth of a start.
+
+    msgspec takes the same from `typing` where it is not installed.
+    """
+    if "typing_extensions" not in sys.modules:
+        sys.modules["typing_extensions"] = None  # type: ignore[assignment]  # as if it were not
+        import msgspec  # noqa: F401
+
+        del sys.modules["typing_extensions"]
+
+
 def _run() -> int:
     """Run the verb; give the exit code of whatever ends it."""
     from runner.cli.terminal import Exit
@@ -84,6 +96,7 @@ def _run_verb() -> None:
     if verbs:
         echo("\n".join(verbs))
         return
+    _import_msgspec()
     verb = None if COMPLETE in os.environ else verb_of(sys.argv[1:], os.environ)
     if verb is None:
         from runner.cli.app import run_app

@@ -34,7 +34,7 @@ Typer only where something has to be explained, completed or refused."""
 OF_OTHERS = {"brotli", "brotlicffi", "h2", "socksio", "tornado", "trio"}
 """httpx and tenacity import them where another package has brought them."""
 ENGINE = {"_duckdb"}
-RARE = {"concurrent", "difflib", "html", "logging", "random", "subprocess"}
+RARE = {"concurrent", "difflib", "html", "inspect", "logging", "random", "subprocess"}
 """Of Python's own, what asking an org once does not need."""
 LATE = {*RARE, "bz2", "hashlib", "lzma", "secrets", "shutil", "socket"}
 """What only looking at the ledger does not need."""
@@ -82,7 +82,7 @@ def test_a_verb_of_a_verb_is_read_without_typer_too(imported):
 def test_a_job_of_plain_expressions_is_validated_without_an_engine(imported, bench):
     bench.write("rows.csv", "no,name\n1,A\n")
     modules, _ = imported("validate", bench.job(JOB))
-    assert packages(modules).isdisjoint({*NEVER, *ENGINE, "sqlite3"})
+    assert packages(modules).isdisjoint({*NEVER, *ENGINE, "sqlite3", "inspect"})
     assert layers(modules).isdisjoint({"salesforce", "engine", "local_org", "login"})
     assert len(modules) < 152
 
