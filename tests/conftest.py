@@ -9,7 +9,7 @@ import pytest
 
 from runner import redaction
 from tests.laid_out import copy_layouts
-from tests.postgresql import PROGRAMS, cluster
+from tests.postgresql import PROGRAMS, cluster, url_of
 from tests.prepared import prepare
 
 ONE_WORKER = (
@@ -94,3 +94,15 @@ def postgres():
         pytest.skip("PostgreSQL is not installed")
     with cluster() as socket:
         yield socket
+
+
+@pytest.fixture
+def empty_postgres(postgres):
+    """The URL of its database, with no table in the schema that is searched."""
+    import psycopg  # noqa: PLC0415 - few tests need it
+
+    url = url_of(postgres)
+    with psycopg.connect(url.replace("+psycopg", "")) as connection:
+        connection.execute("DROP SCHEMA public CASCADE")
+        connection.execute("CREATE SCHEMA public")
+    return url

@@ -8,8 +8,6 @@ import duckdb
 import pytest
 import sqlalchemy
 
-from tests.postgresql import PROGRAMS, cluster, url_of
-
 SELECT = "SELECT Id, Name, SystemModstamp FROM Account"
 DELETED = "SELECT Id, Name, IsDeleted, SystemModstamp FROM Account"
 MERGED = "mode: merge, key: Id"
@@ -25,15 +23,6 @@ TARGETS = {
 }
 GHOST = "001000000000GhostA"
 LONG_AGO = "2020-01-01T00:00:00.000Z"
-
-
-@pytest.fixture(scope="module")
-def server():
-    """The URL of a PostgreSQL."""
-    if PROGRAMS is None:
-        pytest.skip("PostgreSQL is not installed here: apt install postgresql")
-    with cluster() as socket:
-        yield url_of(socket)
 
 
 @pytest.fixture
@@ -143,7 +132,7 @@ def test_what_differs_is_repaired(bench, org, passes, request, kind):
         "duckdb": f"duckdb:///{bench.folder / 't.duckdb'}",
     }
     if kind == "postgresql":
-        urls[kind] = request.getfixturevalue("server")
+        urls[kind] = request.getfixturevalue("empty_postgres")
     bench.env["DB"] = urls.get(kind, "")
     query = SELECT.replace("Name,", "Name, Phone,") if kind == "folder" else SELECT
     job = bench.job(task(kind, query))

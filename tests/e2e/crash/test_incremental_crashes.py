@@ -9,8 +9,6 @@ import duckdb
 import pytest
 import sqlalchemy
 
-from tests.postgresql import PROGRAMS, cluster, url_of
-
 SEED = int(os.environ.get("SOAK_SEED", "20261129"))
 ROUNDS = int(os.environ.get("SOAK_ROUNDS", "300"))
 QUERY = "SELECT Id, Name, IsDeleted, SystemModstamp FROM Account"
@@ -101,15 +99,6 @@ class Course:
         )
 
 
-@pytest.fixture(scope="module")
-def server():
-    """The URL of a PostgreSQL."""
-    if PROGRAMS is None:
-        pytest.skip("PostgreSQL is not installed here: apt install postgresql")
-    with cluster() as socket:
-        yield url_of(socket)
-
-
 MERGED = "mode: merge, key: Id"
 TABLE = "database: {env: DB}, table: a"
 TARGETS = {
@@ -138,7 +127,7 @@ class Held:
         elif kind == "duckdb":
             self._url = f"duckdb:///{bench.folder / 't.duckdb'}"
         elif kind.startswith("postgresql"):
-            self._url = request.getfixturevalue("server")
+            self._url = request.getfixturevalue("empty_postgres")
             self._ask("DROP TABLE IF EXISTS a, _sfrunner_state")
         else:
             return

@@ -23,7 +23,7 @@ from runner.tables.targets.column_types import TypedColumn
 from runner.tables.targets.deliver import deliver
 from runner.tables.targets.postgresql import seen_too_long
 from runner.tables.targets.rest_rows import QueryColumn
-from tests.postgresql import PROGRAMS, cluster, url_of
+from tests.postgresql import PROGRAMS
 
 pytestmark = [
     pytest.mark.skipif(PROGRAMS is None, reason="PostgreSQL is not installed here: apt install postgresql"),
@@ -45,25 +45,16 @@ ROWS = (
 )
 
 
-@pytest.fixture(scope="module")
-def server():
-    """The socket's folder of a cluster."""
-    with cluster() as socket:
-        yield socket
-
-
 @pytest.fixture
-def database(server, monkeypatch):
-    url = url_of(server)
-    monkeypatch.setenv("A_POSTGRESQL", url)
-    engine = sqlalchemy.create_engine(url, poolclass=sqlalchemy.pool.NullPool)
+def database(empty_postgres, monkeypatch):
+    monkeypatch.setenv("A_POSTGRESQL", empty_postgres)
+    engine = sqlalchemy.create_engine(empty_postgres, poolclass=sqlalchemy.pool.NullPool)
 
     def ask(sql):
         with engine.begin() as connection:
             found = connection.exec_driver_sql(sql, execution_options={"no_parameters": True})
             return [tuple(row) for row in found] if found.returns_rows else []
 
-    ask("DROP TABLE IF EXISTS cases, other")
     yield ask
     engine.dispose()
 
@@ -142,8 +133,8 @@ def test_a_source_changes_nothing(database, tmp_path):
     assert database("SELECT a FROM other") == [(1,)]
 
 
-def test_an_unreachable_server_is_reported_without_the_password(server, monkeypatch, tmp_path):
-    url = f"postgresql+psycopg://sync:pass-word@/postgres?host={server}/nowhere"
+def test_an_unreachable_server_is_reported_without_the_password(postgres, monkeypatch, tmp_path):
+    url = f"postgresql+psycopg://sync:pass-word@/postgres?host={postgres}/nowhere"
     monkeypatch.setenv("A_POSTGRESQL", url)
     with pytest.raises(SourceError, match="could not be reached") as raised:
         read("SELECT 1", tmp_path)

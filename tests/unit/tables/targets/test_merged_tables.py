@@ -25,7 +25,6 @@ from runner.tables.targets.target_state import (
     read_state,
     write_delivered,
 )
-from tests.postgresql import PROGRAMS, cluster, url_of
 
 KINDS = {
     "Id": QueryColumn("Id", FieldKind.ID),
@@ -39,21 +38,12 @@ KINDS = {
 URL = "A_DATABASE"
 
 
-@pytest.fixture(scope="module")
-def server():
-    """The URL of a PostgreSQL."""
-    if PROGRAMS is None:
-        pytest.skip("PostgreSQL is not installed here: apt install postgresql")
-    with cluster() as socket:
-        yield url_of(socket)
-
-
 @pytest.fixture(params=["sqlite", "sqlite by rows", "postgresql", "duckdb"])
 def database(request, tmp_path, monkeypatch):
     """Ask a database with no table `t`."""
     url = f"sqlite:///{tmp_path / 'a.db'}"
     if request.param == "postgresql":
-        url = request.getfixturevalue("server")
+        url = request.getfixturevalue("empty_postgres")
     elif request.param == "sqlite by rows":
         monkeypatch.setitem(sys.modules, "adbc_driver_sqlite", None)
     elif request.param == "duckdb":
@@ -161,8 +151,8 @@ def test_one_statement_takes_the_rows_over_where_tables_change_outside_of_transa
     request, monkeypatch, tmp_path, put
 ):
     """PostgreSQL has what Snowflake and BigQuery need for a merge, so it stands in for them."""
-    engine = sqlalchemy.create_engine(request.getfixturevalue("server"))
-    monkeypatch.setenv(URL, request.getfixturevalue("server"))
+    engine = sqlalchemy.create_engine(request.getfixturevalue("empty_postgres"))
+    monkeypatch.setenv(URL, request.getfixturevalue("empty_postgres"))
     monkeypatch.setattr(database_targets, "WAREHOUSES", ("postgresql",))
     put.table = "taken"
     header = "Id,Name,Amount,At,IsDeleted"
