@@ -13,9 +13,11 @@ from tests.postgresql import PROGRAMS, cluster, url_of
 from tests.prepared import prepare
 
 ONE_WORKER = (
-    "tests/contract/clients/",
+    "tests/contract/",
     "tests/e2e/shared/",
+    "tests/e2e/test_fleet",
     "tests/property/test_fidelity.py",
+    "tests/unit/report/plan/test_page.py",
     "tests/unit/state/test_s",
     "tests/unit/tables/targets/test_warehouse.py",
     "tests/unit/tables/test_postgresql.py",
