@@ -118,3 +118,30 @@ def test_what_workers_stage_goes_through_the_store(
         for kind in ("succeeded.csv", "failed.csv"):
             assert (here / "load" / kind).read_bytes() == (expected / kind).read_bytes()
         project.end()
+
+
+@pytest.mark.slow
+def test_a_million_rows_are_shared_out_without_being_asked(tmp_path, warm, serve_org):
+    """Five workers of one machine; one is killed after it has staged a piece."""
+    make = MAKE.replace("+ 100", "+ 500000").replace("i % 50 = 7", "i % 50000 = 7")
+    with cluster_in(tmp_path, 5) as (address, _):
+        project = Project(tmp_path, warm, address, serve_org)
+        for name in ("alone", "together"):
+            project.org(name, tasks=PARTS)
+            for at in range(2):
+                file = project.bench.folder / name / f"{at}.parquet"
+                duckdb.execute(make.format(at * 500_000, file))
+        with watched(address, tmp_path / "told", kills=True):
+            ends = [project.run("together", "-o", "json")]
+        ends.append(project.bench.run("run", "alone", "-o", "json"))
+        roles = Counter((tmp_path / "told").read_text().splitlines())
+        assert roles["killed of another"] == 1
+        assert roles["staged of another"] + roles["staged of the job"] >= 4
+        assert [each.code for each in ends] == [3, 3]
+        together, alone = (each.document["tasks"][0] for each in ends)
+        assert together["counts"] == alone["counts"]
+        assert together["counts"]["created"] == 1_000_000 - 20
+        for kind in ("succeeded.csv", "failed.csv"):
+            file = Path(together["results"]) / kind
+            assert file.read_bytes() == (Path(alone["results"]) / kind).read_bytes()
+        project.end()
