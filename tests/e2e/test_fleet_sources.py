@@ -19,7 +19,7 @@ from runner.runs.wiring import UserSettings
 from runner.state.paths import state_at
 from runner.state.run_records import RunRequest
 from tests import postgresql
-from tests.e2e.fleets import Project, cluster_in
+from tests.e2e.fleets import Project, cluster_in, worker_of
 
 PARTS = """
 - name: load
@@ -39,8 +39,8 @@ COPY (
 
 
 @contextmanager
-def watched(address, told, *, kills):
-    """Have the workers tell where pieces were staged; one of them dies before it can answer."""
+def watched(address, told, *, kills="", by=signal.SIGKILL):
+    """Have the workers tell where pieces were staged; one of a role dies before it can answer."""
 
     class Watch(distributed.WorkerPlugin):
         name = "watch"
@@ -53,18 +53,19 @@ def watched(address, told, *, kills):
             with told.open("a+") as file:
                 file.seek(0)
                 is_first = kills and "killed" not in file.read()
-                dies = is_first and role == "of another"
+                dies = is_first and role == kills
                 file.write(f"{'killed' if dies else 'staged'} {role}\n")
             if dies:
-                os.kill(os.getpid(), signal.SIGKILL)
+                os.kill(os.getpid() if by == signal.SIGKILL else os.getppid(), by)
 
     with distributed.Client(address, set_as_default=False) as client:
+        client.wait_for_workers(2, timeout=60)
         client.register_plugin(Watch())
         yield
         client.unregister_worker_plugin("watch")
 
 
-def runs_alone_and_together(project, told, *, kills=False):
+def runs_alone_and_together(project, told, *, kills=""):
     """Run a job as usual, and its copy on a cluster that has several workers stage its source."""
     for name in ("alone", "together"):
         project.org(name, tasks=PARTS)
@@ -81,7 +82,7 @@ def runs_alone_and_together(project, told, *, kills=False):
         (end,) = run_on_fleet(jobs, options, fleet, lambda _: said.append).ends
     assert "one worker" not in str(said)
     roles = Counter(told.read_text().splitlines())
-    assert roles["killed of another"] == kills
+    assert roles["killed of another"] == bool(kills)
     assert roles["staged of the job"] + roles["staged of another"] >= 4
     assert roles["staged of another"] or kills
     expected = alone.document["tasks"][0]
@@ -89,7 +90,7 @@ def runs_alone_and_together(project, told, *, kills=False):
     return Path(expected["results"]), end
 
 
-@pytest.mark.parametrize("kills", [False, True])
+@pytest.mark.parametrize("kills", ["", "of another"])
 def test_a_large_source_is_staged_by_several_workers(project, tmp_path, monkeypatch, kills):
     monkeypatch.chdir(project.bench.folder)
     expected, end = runs_alone_and_together(project, tmp_path / "told", kills=kills)
@@ -131,7 +132,7 @@ def test_a_million_rows_are_shared_out_without_being_asked(tmp_path, warm, serve
             for at in range(2):
                 file = project.bench.folder / name / f"{at}.parquet"
                 duckdb.execute(make.format(at * 500_000, file))
-        with watched(address, tmp_path / "told", kills=True):
+        with watched(address, tmp_path / "told", kills="of another"):
             ends = [project.run("together", "-o", "json")]
         ends.append(project.bench.run("run", "alone", "-o", "json"))
         roles = Counter((tmp_path / "told").read_text().splitlines())
@@ -144,4 +145,25 @@ def test_a_million_rows_are_shared_out_without_being_asked(tmp_path, warm, serve
         for kind in ("succeeded.csv", "failed.csv"):
             file = Path(together["results"]) / kind
             assert file.read_bytes() == (Path(alone["results"]) / kind).read_bytes()
+        project.end()
+
+
+@pytest.mark.slow
+def test_a_worker_that_is_shut_down_while_others_stage_hands_its_job_on(
+    tmp_path, warm, serve_org, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    with cluster_in(tmp_path, 0) as (address, _):
+        with worker_of(address, tmp_path), worker_of(address, tmp_path):
+            project = Project(tmp_path, warm, address, serve_org)
+            project.org("one", tasks=PARTS)
+            for at in range(4):
+                duckdb.execute(MAKE.format(at * 100, tmp_path / "one" / f"{at}.parquet"))
+            options = RunOptions(UserSettings(state_at(str(project.bench.state), {})))
+            jobs = prepare([tmp_path / "one/one.yaml"], RunRequest(), options)
+            fleet = Fleet(address, least_rows=400, few_threads=1)
+            with watched(address, tmp_path / "told", kills="of the job", by=signal.SIGTERM):
+                (end,) = run_on_fleet(jobs, options, fleet, lambda _: print).ends
+        assert "killed of the job" in (tmp_path / "told").read_text()
+        assert end.tasks[0].counts.created == 392
         project.end()

@@ -6,6 +6,7 @@ and topics. Knows nothing of jobs.
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import os
 import re
@@ -24,6 +25,8 @@ from runner.runs.fleet.crew import Crew
 from runner.state.paths import VARIABLE
 
 ASK_SECONDS = 60
+_END_SECONDS = 20
+"""Of the runs on a worker that is shut down."""
 LOCAL = "dask"
 LISTING = "sfrunner-listing"
 """In place of the name of a command that gives orders."""
@@ -383,9 +386,11 @@ def _plugin() -> Any:  # noqa: ANN401 - its class exists where the library is
         idempotent = True
         """Or a second command would replace it, which ends the runs of the first."""
 
-        def teardown(self, worker: object) -> None:  # noqa: ARG002 - as it is called
+        async def teardown(self, worker: object) -> None:  # noqa: ARG002 - as it is called
             from runner.runs.fleet import worker as ours
 
-            ours.stop_all()
+            # Until this returns, the scheduler gives the jobs to nobody else.
+            with suppress(TimeoutError):
+                await asyncio.wait_for(asyncio.to_thread(ours.stop_all), _END_SECONDS)
 
     return StopRuns()

@@ -8,7 +8,6 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from concurrent.futures import Future
-from contextlib import suppress
 from queue import SimpleQueue
 from threading import Lock
 from typing import Any
@@ -41,9 +40,8 @@ class Piece:
             raise NotStagedError(f"{type(error).__name__}: {error}") from error
 
     def cancel(self) -> None:
-        """Do without it."""
-        with suppress(Exception):  # there may be nobody left who could do it
-            self._task.cancel()
+        """Do without it; does not wait, for there may be nobody left who answers."""
+        self._task.release()
 
 
 class Crew:

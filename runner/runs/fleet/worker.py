@@ -180,10 +180,13 @@ def stop(fleet: str, code: int) -> None:
 
 
 def stop_all() -> None:
-    """Let all runs end in order: this worker is being shut down."""
+    """Let all runs end in order, and wait for them: this worker is being shut down."""
     with _executing.lock:
-        for _, work in _executing.work.values():
+        under_way = [work for _, work in _executing.work.values()]
+        for work in under_way:
             work.stop(ExitCode.TERMINATED)
+    for work in under_way:
+        work.wait()
 
 
 def _stoppable(order: Order, work: Callable[[], RunOutcome], crew: Crew) -> RunOutcome:
