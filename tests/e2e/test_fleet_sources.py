@@ -76,7 +76,7 @@ def runs_alone_and_together(project, told, *, kills=""):
     state, said = state_at(project.bench.environ()["SFRUNNER_STATE"], {"HOME": "/nowhere"}), []
     options = RunOptions(UserSettings(state), said.append)
     file = project.bench.folder / "together/together.yaml"
-    fleet = Fleet(project.address, least_rows=400, few_threads=1)
+    fleet = Fleet(project.address, least_rows=400, few_threads=0)
     with watched(project.address, told, kills=kills):
         jobs = prepare([file], RunRequest(), options)
         (end,) = run_on_fleet(jobs, options, fleet, lambda _: said.append).ends
@@ -122,8 +122,9 @@ def test_what_workers_stage_goes_through_the_store(
 
 
 @pytest.mark.slow
-def test_a_million_rows_are_shared_out_without_being_asked(tmp_path, warm, serve_org):
+def test_a_million_rows_are_shared_out(tmp_path, warm, serve_org, monkeypatch):
     """Five workers of one machine; one is killed after it has staged a piece."""
+    monkeypatch.chdir(tmp_path)
     make = MAKE.replace("+ 100", "+ 500000").replace("i % 50 = 7", "i % 50000 = 7")
     with cluster_in(tmp_path, 5) as (address, _):
         project = Project(tmp_path, warm, address, serve_org)
@@ -132,19 +133,21 @@ def test_a_million_rows_are_shared_out_without_being_asked(tmp_path, warm, serve
             for at in range(2):
                 file = project.bench.folder / name / f"{at}.parquet"
                 duckdb.execute(make.format(at * 500_000, file))
+        alone = project.bench.run("run", "alone", "-o", "json")
+        assert alone.code == 3, alone.err
+        options = RunOptions(UserSettings(state_at(str(project.bench.state), {})))
+        jobs = prepare([tmp_path / "together/together.yaml"], RunRequest(), options)
+        fleet = Fleet(address, few_threads=0)
         with watched(address, tmp_path / "told", kills="of another"):
-            ends = [project.run("together", "-o", "json")]
-        ends.append(project.bench.run("run", "alone", "-o", "json"))
+            (end,) = run_on_fleet(jobs, options, fleet, lambda _: print).ends
         roles = Counter((tmp_path / "told").read_text().splitlines())
         assert roles["killed of another"] == 1
         assert roles["staged of another"] + roles["staged of the job"] >= 4
-        assert [each.code for each in ends] == [3, 3]
-        together, alone = (each.document["tasks"][0] for each in ends)
-        assert together["counts"] == alone["counts"]
-        assert together["counts"]["created"] == 1_000_000 - 20
+        expected = alone.document["tasks"][0]
+        assert end.tasks[0].counts.created == expected["counts"]["created"] == 1_000_000 - 20
         for kind in ("succeeded.csv", "failed.csv"):
-            file = Path(together["results"]) / kind
-            assert file.read_bytes() == (Path(alone["results"]) / kind).read_bytes()
+            file = end.tasks[0].results / kind
+            assert file.read_bytes() == (Path(expected["results"]) / kind).read_bytes()
         project.end()
 
 
@@ -161,7 +164,7 @@ def test_a_worker_that_is_shut_down_while_others_stage_hands_its_job_on(
                 duckdb.execute(MAKE.format(at * 100, tmp_path / "one" / f"{at}.parquet"))
             options = RunOptions(UserSettings(state_at(str(project.bench.state), {})))
             jobs = prepare([tmp_path / "one/one.yaml"], RunRequest(), options)
-            fleet = Fleet(address, least_rows=400, few_threads=1)
+            fleet = Fleet(address, least_rows=400, few_threads=0)
             with watched(address, tmp_path / "told", kills="of the job", by=signal.SIGTERM):
                 (end,) = run_on_fleet(jobs, options, fleet, lambda _: print).ends
         assert "killed of the job" in (tmp_path / "told").read_text()

@@ -6,6 +6,7 @@ Knows when to start no more, and how to stop. Knows nothing of how a job is exec
 from __future__ import annotations
 
 import json
+import os
 import time
 from collections.abc import Callable, Sequence
 from hashlib import sha256
@@ -70,7 +71,8 @@ class Fleet(Struct, frozen=True):
     least_rows: int = MANY_ROWS
     """Of a source that several workers stage."""
     few_threads: int = FEW_THREADS
-    """Workers of one machine do not stage a source together if they have no more threads."""
+    """Workers of one machine do not stage a source together if they have no more threads, or it no
+    more cores."""
 
 
 class FleetEnds(Struct):
@@ -294,7 +296,8 @@ class _Driver:
     def _threads_to_stage(self) -> int:
         threads = self._cluster.threads
         is_one_machine = self._options.settings.state.shared is None
-        return 1 if is_one_machine and threads <= self._fleet.few_threads else threads
+        at_once = min(threads, os.cpu_count() or 1)
+        return 1 if is_one_machine and at_once <= self._fleet.few_threads else threads
 
     def _order(self, number: int) -> str:
         wanted, options, settings = self._jobs[number], self._options, self._options.settings
