@@ -63,6 +63,8 @@ def be_the_command(asked, within):
     os.chdir(asked["cwd"])
     os.environ.clear()
     os.environ.update(asked["env"])
+    if "dask" in sys.modules:
+        sys.modules["dask"].config.refresh()  # it has read the environment of the warm process
     for number, file in enumerate(asked["streams"]):
         if file is None:
             continue
