@@ -168,6 +168,7 @@ def _shared(state: StateFolder) -> Iterator[Finding]:
     address = state.shared
     try:
         with open_ledger(state) as ledger:
+            ledger.check()
             yield Finding("shared state", Level.GOOD, f"{address.label}, schema {address.schema}")
             ledger.files.check()
             yield Finding("files of runs", Level.GOOD, f"{shown_url(address.files)} can be written")

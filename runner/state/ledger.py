@@ -105,6 +105,15 @@ class Ledger(RunHistory):
         """Close the database."""
         self.database.close()
 
+    def check(self) -> None:
+        """Check that something can be recorded.
+
+        Raises:
+            StateError: The database can only be read.
+        """
+        changes_nothing = "UPDATE runs SET pid = pid WHERE run_id = :none"
+        self.database.execute(changes_nothing, {"none": ""})
+
     def __enter__(self) -> Self:
         return self
 

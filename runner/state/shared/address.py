@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit, urlunsplit
+from urllib.parse import SplitResult, parse_qsl, quote, unquote, urlencode, urlsplit
 
 from msgspec import Struct
 
@@ -71,6 +71,7 @@ def read_address(text: str, project: Path) -> SharedAddress:
     options = dict(parse_qsl(parts.query, keep_blank_values=True))
     if parts.fragment or any("@" in each for each in (parts.path, *options)):
         raise _not_encoded()
+    _check_port(parts)
     if parts.password:
         register_secret(unquote(parts.password))
     for name in _SECRET_OPTIONS & options.keys():
@@ -78,18 +79,15 @@ def read_address(text: str, project: Path) -> SharedAddress:
     if found := _OF_A_STORE.match(options.get("files", "")):
         register_secret(unquote(found[2]))
     files, schema = options.pop("files", ""), options.pop("schema", DEFAULT_SCHEMA)
-    if "://" not in files:
-        raise UsageError(
-            "The address of the state does not say where files go.",
-            hint=f"Add `files=` with an object store, or `files=file:///folder`: {_EXAMPLE}.",
-        )
+    _check_place(files)
     if not _SCHEMA.fullmatch(schema):
         raise UsageError(
             f"The address of the state has the schema {schema!r}, which is not a name.",
             hint="Use a letter, then letters, digits and _, all lower case.",
         )
     query = urlencode(options, quote_via=quote)
-    database = urlunsplit(("postgresql+psycopg", parts.netloc, parts.path, query, ""))
+    # Not by urlunsplit, which drops the slashes of an address without a host.
+    database = f"postgresql+psycopg://{parts.netloc}{parts.path}{query and '?'}{query}"
     return SharedAddress(text, database, files.rstrip("/"), schema, project)
 
 
@@ -113,6 +111,38 @@ def _without_store_password(value: str) -> str:
     files = unquote(value)
     found = _OF_A_STORE.match(files)
     return quote(f"{found[1]}@{files[found.end() :]}", safe=":/@") if found else value
+
+
+def _check_port(parts: SplitResult) -> None:
+    try:
+        _ = parts.port
+    except ValueError:
+        raise UsageError(  # without the text: it may be part of a password
+            "The address of the state has a port that is not a number up to 65535.",
+            hint=f"Write an address like {_EXAMPLE}; in a password, `/` is %2F and `@` is %40.",
+        ) from None
+
+
+def _check_place(files: str) -> None:
+    """Refuse a place of files that other machines, or the next command, would not find again."""
+    store, found, place = files.partition("://")
+    if not found:
+        raise UsageError(
+            "The address of the state does not say where files go.",
+            hint=f"Add `files=` with an object store, or `files=file:///folder`: {_EXAMPLE}.",
+        )
+    if store == "memory":
+        raise UsageError(
+            "The address of the state has files in memory, where they are lost with the command.",
+            hint=f"Name an object store, or a folder that all machines mount: {_EXAMPLE}.",
+        )
+    is_folder = store in {"file", "local"}
+    if not place.strip("/") or (is_folder and not place.startswith("/")):
+        raise UsageError(
+            f"The address of the state has `files={files}`, which names no "
+            f"{'absolute folder' if is_folder else 'bucket'}.",
+            hint="Write `files=file:///folder`, with three slashes, or `files=s3://bucket/prefix`.",
+        )
 
 
 def _not_encoded() -> UsageError:

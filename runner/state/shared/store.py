@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -88,8 +88,9 @@ class SharedStore:
             wait_seconds=wait_seconds,
             refused=partial(job_held, job_file),
         )
-        with lock as note_run_id:
+        with ExitStack() as stack:
             with _nothing_begun():
+                note_run_id = stack.enter_context(lock)
                 self.ledger.files.check()
             yield note_run_id
 

@@ -87,7 +87,7 @@ def test_a_database_that_goes_away_in_the_middle_stops_the_run_and_it_is_resumed
     code, err = ended(process)
     assert code == 1, err
     assert "The state postgresql://127.0.0.1/postgres cannot be used:" in err
-    assert "then resume the run" in err
+    assert "an unfinished run is resumed" in err
     relay.restore()
     del ada.killer.env["SFRUNNER_TEST_HOST"]  # it is seen at once that the process has ended
     resumed = ada.run("resume", "-o", "json")

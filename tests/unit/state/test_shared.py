@@ -347,6 +347,12 @@ def test_a_server_that_is_away_is_named_without_the_password(tmp_path):
         ("s3://bucket/state", "cannot be at s3://"),
         ("postgresql://h/d", "does not say where files go"),
         ("postgresql://h/d?files=/folder", "does not say where files go"),
+        ("postgresql://h/d?files=s3://", "names no bucket"),
+        ("postgresql://h/d?files=file:///", "names no absolute folder"),
+        ("postgresql://h/d?files=file://relative/x", "names no absolute folder"),
+        ("postgresql://h/d?files=memory://x", "in memory"),
+        ("postgresql://h:a/d?files=s3://b", "a port that is not a number"),
+        ("postgresql://h:99999/d?files=s3://b", "a port that is not a number"),
         ("postgresql://h/d?files=s3://b&schema=A;B", "which is not a name"),
         ("postgresql://u:a/b@h/d?files=s3://b", "cannot be read"),
         ("postgresql://u:a#b@h/d?files=s3://b", "cannot be read"),
@@ -363,6 +369,11 @@ def test_secrets_in_the_options_of_an_address_are_masked(tmp_path):
     options = "password=pass-word-1&sslpassword=pass-word-2&files=sftp://me:pass-word-3@h/b"
     read_address(f"postgresql://h/d?{options}", tmp_path)
     assert "pass-word" not in redacted(options)
+
+
+def test_an_address_without_a_host_is_that_of_the_drivers_default(tmp_path):
+    found = read_address("postgresql:///d?files=s3://b", tmp_path)
+    assert found.database == "postgresql+psycopg:///d"
 
 
 def test_the_options_of_an_address_reach_the_driver(tmp_path):

@@ -14,7 +14,7 @@ import pytest
 import sqlalchemy
 from msgspec.structs import replace
 
-from runner.errors import StateError, StorageError
+from runner.errors import ExitCode, StateError, StorageError
 from runner.state.run_records import PartRecord
 from runner.state.store import open_state
 from tests.postgresql import USER, as_nobody, url_of
@@ -167,7 +167,7 @@ def test_a_connection_that_ends_between_two_statements_is_an_error_and_the_next_
 def test_a_machine_that_is_gone_within_a_transaction_keeps_nobody_waiting(
     shared_at, postgres, monkeypatch
 ):
-    monkeypatch.setattr("runner.state.shared.database._SILENT_SECONDS", 1)
+    monkeypatch.setattr("runner.state.shared.tables._SILENT_SECONDS", 1)
     here, there = shared_at("a"), shared_at("b")
     with open_state(here) as one, open_state(there) as two, ExitStack() as gone:
         lock = gone.enter_context(one.run_lock(JOB, None, run_id=FIRST))
@@ -235,3 +235,32 @@ def test_a_pooler_may_give_each_transaction_another_connection(shared_at, postgr
                 begin(store.ledger, f"run-{number:02}")
         with open_state(behind) as store:
             assert len(store.ledger.runs()) == 12
+
+
+@pytest.mark.parametrize("option", ["sslmod=require", "connect_timeout=soon"])
+def test_an_option_that_the_driver_does_not_know_is_not_tried_again(shared_at, option):
+    state = shared_at()
+    more = replace(state.shared, database=f"{state.shared.database}&{option}")
+    with pytest.raises(StateError) as caught, open_state(replace(state, shared=more)):
+        pass
+    assert caught.value.exit_code is ExitCode.INVALID
+    assert option.partition("=")[0] in caught.value.message
+    assert caught.value.hint == "Correct the options in the address."
+
+
+def test_a_database_that_can_only_be_read_starts_no_run(shared_at):
+    state = shared_at()
+    with open_state(state):
+        pass  # the tables are there
+    more = f"{state.shared.database}&options=-c%20default_transaction_read_only%3Don"
+    state = replace(state, shared=replace(state.shared, database=more))
+    with open_state(state) as store:
+        assert store.ledger.runs() == (), "it can be read"
+        with pytest.raises(StorageError, match="read-only"):
+            store.ledger.check()
+        with (
+            pytest.raises(StorageError, match="read-only") as caught,
+            store.run_lock(JOB, None, run_id=FIRST),
+        ):
+            pass
+    assert caught.value.exit_code is ExitCode.TEMPORARY
