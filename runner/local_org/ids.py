@@ -68,6 +68,19 @@ def make_id(key_prefix: str, number: int) -> str:
     return f"{head}{pair}{checks}{_CHECKSUM[bits | further_bits]}"
 
 
+def make_ids(key_prefix: str, first: int, count: int) -> list[str]:
+    """The Ids of so many records that follow each other; see `make_id`."""
+    ids: list[str] = []
+    number, end = first, first + count
+    while number < end:
+        rest, place = divmod(number, _PER_PAIR)
+        head, checks, bits = _head(key_prefix, rest)
+        pairs = _pairs()[place : place + end - number]
+        ids += [f"{head}{pair}{checks}{_CHECKSUM[bits | further]}" for pair, further in pairs]
+        number += len(pairs)
+    return ids
+
+
 @lru_cache(maxsize=64)
 def _head(key_prefix: str, number: int) -> tuple[str, str, int]:
     """The first 13 characters, the check characters of ten, and the bits of the other three."""

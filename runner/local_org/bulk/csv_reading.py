@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import csv
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from itertools import chain, islice, pairwise
 from pathlib import Path
 from typing import BinaryIO
 
@@ -23,15 +24,16 @@ MAX_COLUMNS = 5_000
 MAX_FIELD_CHARACTERS = 131_072
 MAX_ROW_CHARACTERS = 400_000
 _BLOCK = 1024 * 1024
+_ROWS_AT_ONCE = 200
 _UNQUOTED = (
     "Failed to parse CSV. Found unescaped quote. A value with quote should be within a quote"
 )
 
 
-class Row(Struct, frozen=True):
-    """One row, and where the next one starts."""
+class Chunk(Struct, frozen=True):
+    """Rows that follow each other, and where the next one starts."""
 
-    values: list[str]
+    rows: list[list[str]]
     end_byte: int
 
 
@@ -74,8 +76,13 @@ class Upload:
             raise JobFailure.invalid_batch(f"Header has more than {MAX_COLUMNS} fields")
         return True
 
-    def rows(self, start_byte: int) -> Iterator[Row]:
-        """The rows from a byte offset on. Call `read_header` first.
+    def rows(self) -> Iterator[list[str]]:
+        """All rows; see `chunks`."""
+        chunks = self.chunks(self.rows_start, _ROWS_AT_ONCE)
+        return chain.from_iterable(chunk.rows for chunk in chunks)
+
+    def chunks(self, start_byte: int, most: int) -> Iterator[Chunk]:
+        """The rows from a byte offset on, `most` at once. Call `read_header` first.
 
         A row may have more values than the header: `write_rows` refuses it alone.
 
@@ -85,14 +92,51 @@ class Upload:
         if self._file is None:
             return
         self._at = start_byte
-        self._file.seek(start_byte)
+        while chunk := self._sound_chunk(self._file, most) or self._chunk(self._file, most):
+            yield chunk
+            self._at = chunk.end_byte
+
+    def _sound_chunk(self, file: BinaryIO, most: int) -> Chunk | None:
+        """Rows that are read and checked together; None if `_chunk` must look at each."""
+        file.seek(self._at)
+        lines = list(islice(file, most))
+        feed = chain(tuple(lines), _kept(file, lines))
+        reader = csv.reader(map(bytes.decode, feed), delimiter=self._delimiter, strict=True)
+        rows, ends = [], [0]
+        try:
+            for row in islice(reader, most):
+                rows.append(row)
+                ends.append(reader.line_num)
+        except (csv.Error, UnicodeDecodeError):
+            return None
+        # An empty line is no row, but has a length of 0 here.
+        if not rows or min(map(len, rows)) < max(len(self.header), 1):
+            return None
+        if sum(map(len, lines)) > MAX_FIELD_CHARACTERS and any(map(_is_long, rows)):
+            return None
+        has_quotes = any(b'"' in line for line in lines)
+        if has_quotes and not all(map(self._is_proper, rows, _records_of(lines, ends))):
+            return None
+        return Chunk(rows, self._at + sum(map(len, lines)))
+
+    def _is_proper(self, values: list[str], lines: list[bytes]) -> bool:
+        has_quotes = '"' in "".join(values)
+        return not has_quotes or bool(self._proper.fullmatch(b"".join(lines).decode()))
+
+    def _chunk(self, file: BinaryIO, most: int) -> Chunk | None:
+        """The same, row by row; None at the end. Raises JobFailure for the first mistake."""
+        file.seek(self._at)
+        rows = list(islice(self._wide_enough(file), most))
+        return Chunk(rows, self._at) if rows else None
+
+    def _wide_enough(self, file: BinaryIO) -> Iterator[list[str]]:
         width = len(self.header)
-        for values in self._records(self._file):
+        for values in self._records(file):
             if len(values) < width:
                 raise JobFailure.invalid_batch(
                     f"Number of fields in a row ({len(values)}) differs from the header ({width})"
                 )
-            yield Row(values, self._at)
+            yield values
 
     def close(self) -> None:
         """Close the file."""
@@ -156,6 +200,22 @@ class Upload:
                 )
         if '"' in text and not self._proper.fullmatch("".join(self._lines_read)):
             raise JobFailure.invalid_batch(_UNQUOTED)
+
+
+def _kept(file: BinaryIO, lines: list[bytes]) -> Iterator[bytes]:
+    """The lines of a file; each is appended to `lines` too."""
+    for line in file:
+        lines.append(line)
+        yield line
+
+
+def _records_of(lines: list[bytes], ends: list[int]) -> Iterable[list[bytes]]:
+    """The lines of each record, from the numbers of lines before and after it."""
+    return (lines[start:end] for start, end in pairwise(ends))
+
+
+def _is_long(values: list[str]) -> bool:
+    return sum(map(len, values)) > MAX_FIELD_CHARACTERS
 
 
 def _proper_record(delimiter: str) -> re.Pattern[str]:

@@ -12,8 +12,7 @@ from __future__ import annotations
 
 import random
 import sqlite3
-from collections.abc import Callable, Iterator, Sequence
-from itertools import islice
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from time import monotonic
 from typing import BinaryIO
@@ -21,7 +20,7 @@ from typing import BinaryIO
 from msgspec.structs import replace
 
 from runner.local_org import records
-from runner.local_org.bulk.csv_reading import Row, Upload
+from runner.local_org.bulk.csv_reading import Chunk, Upload
 from runner.local_org.bulk.csv_writing import csv_bytes, java_double
 from runner.local_org.bulk.failure import JobFailure
 from runner.local_org.bulk.jobs import DELIMITERS, LINE_ENDINGS, Job, Jobs, JobState
@@ -30,6 +29,7 @@ from runner.local_org.oauth.users import user_of_id
 from runner.local_org.org import Org
 from runner.local_org.records import WriteCall
 from runner.local_org.records.columns import column_of
+from runner.local_org.records.csv_rows import CsvRows
 from runner.local_org.records.outcome import RowOutcome, refused
 from runner.local_org.records.refusals import too_many_values
 
@@ -97,7 +97,7 @@ class _Run:
             _appending(folder / SUCCEEDED, self._job.succeeded_bytes) as succeeded,
             _appending(folder / FAILED, self._job.failed_bytes) as failed,
         ):
-            for chunk in _chunks(self._upload.rows(start)):
+            for chunk in self._upload.chunks(start, CHUNK_ROWS):
                 if not self._process(chunk, succeeded, failed):
                     return None
         return self._job
@@ -120,20 +120,19 @@ class _Run:
         if key is not None and key.lower() not in names and not creates:
             raise _not_found(key)
 
-    def _process(self, chunk: Sequence[Row], succeeded: BinaryIO, failed: BinaryIO) -> bool:
+    def _process(self, chunk: Chunk, succeeded: BinaryIO, failed: BinaryIO) -> bool:
         started = monotonic()
         with self._org.store.writing() as conn:
             if not self._should_continue(self._job):
                 return False
-            rows = [row.values for row in chunk]
-            outcomes = write_rows(self._org, conn, self._call, self._upload.header, rows)
-            good, bad = self._result_rows(chunk, outcomes)
+            outcomes = write_rows(self._org, conn, self._call, self._upload.header, chunk.rows)
+            good, bad = self._result_rows(chunk.rows, outcomes)
             elapsed_ms = int((monotonic() - started) * 1000)
             self._job = self._jobs.change(
                 self._job,
-                rows_done=self._job.rows_done + len(chunk),
+                rows_done=self._job.rows_done + len(chunk.rows),
                 rows_failed=self._job.rows_failed + len(bad),
-                upload_done_bytes=chunk[-1].end_byte,
+                upload_done_bytes=chunk.end_byte,
                 succeeded_bytes=self._job.succeeded_bytes + self._write(succeeded, good),
                 failed_bytes=self._job.failed_bytes + self._write(failed, bad),
                 active_ms=self._job.active_ms + elapsed_ms,
@@ -142,15 +141,15 @@ class _Run:
         return True
 
     def _result_rows(
-        self, chunk: Sequence[Row], outcomes: Sequence[RowOutcome]
+        self, rows: Sequence[list[str]], outcomes: Sequence[RowOutcome]
     ) -> tuple[list[list[str]], list[list[str]]]:
-        pairs = list(zip(chunk, outcomes, strict=True))
+        pairs = list(zip(rows, outcomes, strict=True))
         chance = random.Random(  # noqa: S311 - an order, not a secret
             f"{self._org.settings.seed} {self._job.id} {self._job.rows_done}"
         )
         chance.shuffle(pairs)
         good = [
-            [outcome.id or "", "true" if outcome.created else "false", *self._echo(row.values)]
+            [outcome.id or "", "true" if outcome.created else "false", *self._echo(row)]
             for row, outcome in pairs
             if outcome.success
         ]
@@ -159,7 +158,7 @@ class _Run:
             [
                 (outcome.id or "") if shows_id else "",
                 error_text(outcome),
-                *row.values[: len(self._upload.header)],
+                *row[: len(self._upload.header)],
             ]
             for row, outcome in pairs
             if not outcome.success
@@ -191,10 +190,8 @@ def write_rows(
 ) -> list[RowOutcome]:
     """Write rows of a CSV; `call` says how. A row with more values than the header fails alone."""
     wide = {place: len(row) for place, row in enumerate(rows) if len(row) > len(header)}
-    sound = [
-        dict(zip(header, row, strict=True)) for place, row in enumerate(rows) if place not in wide
-    ]
-    outcomes = records.write(org, conn, replace(call, rows=sound))
+    sound = [row for place, row in enumerate(rows) if place not in wide] if wide else rows
+    outcomes = records.write(org, conn, replace(call, rows=CsvRows(header, sound)))
     for place, width in wide.items():
         outcomes.insert(place, refused(too_many_values(width, len(header))))
     return outcomes
@@ -245,11 +242,6 @@ def _appending(path: Path, true_bytes: int) -> BinaryIO:
     file.truncate(true_bytes)
     file.seek(true_bytes)
     return file
-
-
-def _chunks(rows: Iterator[Row]) -> Iterator[list[Row]]:
-    while chunk := list(islice(rows, CHUNK_ROWS)):
-        yield chunk
 
 
 def error_text(outcome: RowOutcome) -> str:

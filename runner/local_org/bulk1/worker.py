@@ -155,7 +155,7 @@ def _ingest_csv(org: Org, call: WriteCall, path: Path, spec: str) -> list[RowOut
         if not upload.read_header():
             raise JobFailure.invalid_batch("Records not found")
         header = upload.header
-        rows = _at_most(row.values for row in upload.rows(upload.rows_start))
+        rows = _at_most(upload.rows())
     finally:
         upload.close()
     if spec:

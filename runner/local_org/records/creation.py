@@ -10,13 +10,12 @@ import sqlite3
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
-from operator import itemgetter
 
 from runner.local_org import exact_numbers
 from runner.local_org.catalog.model import Field, SObject
-from runner.local_org.ids import make_id
+from runner.local_org.ids import make_id, make_ids
 from runner.local_org.records.row_reading import RowDraft
-from runner.local_org.records.standard_behaviour import derivation_of, lacking_by_rule
+from runner.local_org.records.standard_behaviour import derivation_of, rule_for_lacking
 from runner.local_org.records.stored import Stored
 from runner.local_org.records.time_values import stamp
 from runner.local_org.store import quoted, reserve
@@ -35,8 +34,6 @@ class Creation:
         self._sobject = sobject
         self._stored = sobject.columns
         self._template = _template(sobject, user_id)
-        self._blank = {**dict.fromkeys(self._stored), **self._template}
-        self._all_values = itemgetter(*self._stored)
         self._never_null = [
             (field.name, self._template[field.name])
             for field in sobject.fields
@@ -44,6 +41,10 @@ class Creation:
         ]
         self._numbered = [field for field in sobject.fields if field.auto_number]
         self._derive = derivation_of(sobject)
+        self._blank = self._template
+        if self._derive is not None:
+            self._blank = {**dict.fromkeys(self._stored), **self._template}
+        self._rule = rule_for_lacking(sobject.name)
         self._required = tuple(field.name for field in sobject.fields if field.required_on_create)
 
     def complete(self, conn: sqlite3.Connection, drafts: Sequence[RowDraft], now: datetime) -> None:
@@ -55,8 +56,9 @@ class Creation:
             return
         moment = stamp(now)
         first = reserve(conn, self._sobject.name, len(drafts))
-        for number, draft in enumerate(drafts, first):
-            draft.id = make_id(self._sobject.key_prefix, number)
+        ids = make_ids(self._sobject.key_prefix, first, len(drafts))
+        for record_id, draft in zip(ids, drafts, strict=True):
+            draft.id = record_id
             self._fill(draft, moment)
             if draft.values.get("IsPersonAccount"):
                 draft.values["PersonContactId"] = make_id("003", reserve(conn, "Contact", 1))
@@ -65,11 +67,12 @@ class Creation:
         given = draft.values
         record = {**self._blank, **given}
         for name, value in self._never_null:
-            if record[name] is None:
+            if record.get(name) is None:
                 record[name] = value
         record["Id"] = draft.id
         record["CreatedDate"] = record["LastModifiedDate"] = record["SystemModstamp"] = moment
-        self._derive(record, frozenset(given), moment)
+        if self._derive is not None:
+            self._derive(record, frozenset(given), moment)
         if self._sobject.custom and not record.get("Name"):
             record["Name"] = draft.id
         draft.values = record
@@ -77,7 +80,7 @@ class Creation:
     def missing(self, record: Mapping[str, Stored]) -> list[str]:
         """Names of the required fields that a new record lacks."""
         lacking = [name for name in self._required if record.get(name) is None]
-        return lacking + lacking_by_rule(self._sobject.name, record)
+        return lacking if self._rule is None else lacking + self._rule(record)
 
     def number(self, conn: sqlite3.Connection, drafts: Sequence[RowDraft], now: datetime) -> None:
         """Assign auto-numbers to drafts before they are inserted."""
@@ -91,17 +94,17 @@ class Creation:
 
     def insert(self, conn: sqlite3.Connection, drafts: Sequence[RowDraft]) -> None:
         """Insert complete records; only columns in which any of them has a value."""
-        rows = [self._all_values(draft.values) for draft in drafts]
-        nothing = (None,) * len(rows)
-        used = {
-            quoted(name): values
-            for name, values in zip(self._stored, zip(*rows, strict=True), strict=True)
-            if values != nothing
-        }
-        columns, places = ", ".join(used), ", ".join("?" * len(used))
+        records = [draft.values for draft in drafts]
+        present = set().union(*records)
+        used = [
+            name
+            for name in self._stored
+            if name in present and any(record.get(name) is not None for record in records)
+        ]
+        columns, places = ", ".join(map(quoted, used)), ", ".join("?" * len(used))
         conn.executemany(
             f"INSERT INTO {quoted(self._sobject.name)} ({columns}) VALUES ({places})",  # noqa: S608
-            zip(*used.values(), strict=True),
+            [tuple(map(record.get, used)) for record in records],
         )
 
 

@@ -61,7 +61,7 @@ def double_reader(field: Field) -> Reader:
     """
     scale, precision = field.scale, field.precision
     bound = Decimal(10) ** (precision - scale) if precision else Decimal("Infinity")
-    last, rounding = _last_place(field)
+    last, rounding = last_place(field)
 
     def read(value: object) -> Stored:
         number = _number(value)
@@ -72,25 +72,36 @@ def double_reader(field: Field) -> Reader:
     return read
 
 
-def _last_place(field: Field) -> tuple[Decimal, str]:
+def last_place(field: Field) -> tuple[Decimal, str]:
     """The unit that a field's numbers are rounded to, and how."""
     rounding = ROUND_HALF_EVEN if field.type == "currency" else ROUND_HALF_UP
     return Decimal(1).scaleb(-field.scale), rounding
 
 
-def csv_double_reader(field: Field) -> Reader:
-    """The numbers of few digits that nearly all are, without the steps that leave them as is."""
-    read_any = double_reader(field)
+def few_digits(field: Field) -> tuple[str | None, str]:
+    """Patterns of a CSV's numbers that a double holds: as they are, and after rounding.
+
+    The first is None if the field has no such numbers.
+    """
     whole = _EXACT_DIGITS - field.scale
     if field.precision:
         whole = min(whole, field.precision - field.scale)
     if whole < 1:
-        return read_any
+        return None, ""
     decimals = rf"(?:\.\d{{1,{field.scale}}})?" if field.scale else ""
-    is_short = re.compile(rf"-?\d{{1,{whole}}}{decimals}", re.ASCII).fullmatch
     few = rf"-?\d{{1,{min(whole, _FEW_DIGITS)}}}\.\d{{1,{_EXACT_DIGITS - _FEW_DIGITS}}}"
+    return rf"-?\d{{1,{whole}}}{decimals}", few
+
+
+def csv_double_reader(field: Field) -> Reader:
+    """The numbers of few digits that nearly all are, without the steps that leave them as is."""
+    read_any = double_reader(field)
+    short, few = few_digits(field)
+    if short is None:
+        return read_any
+    is_short = re.compile(short, re.ASCII).fullmatch
     is_rounded = re.compile(few, re.ASCII).fullmatch
-    last, rounding = _last_place(field)
+    last, rounding = last_place(field)
 
     def read(value: object) -> Stored:
         if isinstance(value, str):

@@ -70,10 +70,12 @@ class Parents:
         return [each for each in ids if each in self._record_types]
 
     def _check(self, drafts: Sequence[RowDraft]) -> None:
+        names = set().union(*(draft.values for draft in drafts))
         present = [
             field
             for field in self._references
-            if any(draft.values.get(field.name) is not None for draft in drafts)
+            if field.name in names
+            and any(draft.values.get(field.name) is not None for draft in drafts)
         ]
         for field in present:
             self._check_field(field, [draft for draft in drafts if draft.values.get(field.name)])

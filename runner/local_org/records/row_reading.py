@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from typing import Any
+from typing import Any, cast
 
 from msgspec import Struct, field
 
@@ -15,8 +15,10 @@ from runner.local_org.api_errors import ApiError
 from runner.local_org.catalog.model import Catalog, Field, SObject
 from runner.local_org.ids import normalise
 from runner.local_org.records import refusals
+from runner.local_org.records.column_values import ColumnReader, column_reader
 from runner.local_org.records.columns import Column, column_of, is_key, parent_of
-from runner.local_org.records.stored import Reader, Stored
+from runner.local_org.records.csv_rows import CsvRows
+from runner.local_org.records.stored import Stored
 from runner.local_org.records.value_errors import RefusedError, UnreadableError
 from runner.local_org.records.values import csv_reader, json_reader, null_text
 
@@ -57,7 +59,7 @@ class RowReader:
         """An upsert's key: rows may contain it even if it cannot be written (an auto-number)."""
         self._from_text = from_text
         self._setters: dict[str, Setter] = {}
-        self._columns: tuple[tuple[Field, Reader], ...] | None = None
+        self._columns: tuple[tuple[Field, ColumnReader], ...] | None = None
         """Of a CSV all of whose columns are read and no more; empty if one is not."""
 
     def draft(self, place: int, row: Mapping[str, object]) -> RowDraft:
@@ -81,18 +83,20 @@ class RowReader:
 
     def _read_columns(self, rows: Sequence[Mapping[str, object]]) -> list[dict[str, Stored]] | None:
         """The values of rows; None if one needs more than to be read."""
-        header = list(rows[0])
+        header = rows.header if isinstance(rows, CsvRows) else list(rows[0])
         if self._columns is None:
             self._columns = _plain_columns(self._catalog, self._sobject, header)
-        if not self._columns or any(len(row) != len(header) for row in rows):
+        if not self._columns:
+            return None
+        texts = rows.columns() if isinstance(rows, CsvRows) else _columns_of(header, rows)
+        if texts is None:
             return None
         try:
-            texts = [[row[name] for row in rows] for name in header]
             read = [
                 _read_column(reader, column)
                 for (_, reader), column in zip(self._columns, texts, strict=True)
             ]
-        except (KeyError, UnreadableError, RefusedError):
+        except (UnreadableError, RefusedError):
             return None
         names = [field.name for field, _ in self._columns]
         records = [dict(zip(names, row, strict=True)) for row in zip(*read, strict=True)]
@@ -160,23 +164,36 @@ class RowReader:
 
 def _plain_columns(
     catalog: Catalog, sobject: SObject, header: Sequence[str]
-) -> tuple[tuple[Field, Reader], ...]:
+) -> tuple[tuple[Field, ColumnReader], ...]:
     found = [column_of(catalog, sobject, name) for name in header]
     fields = [each.field for each in found if each is not None and each.key is None]
-    is_plain = len(fields) == len(header) and all(
+    is_plain = len({each.name for each in fields}) == len(header) and all(
         each.name != "Id" and each.type != "base64" and (each.createable or each.updateable)
         for each in fields
     )
-    return tuple((each, csv_reader(each)) for each in fields) if is_plain else ()
+    return tuple((each, column_reader(each)) for each in fields) if is_plain else ()
 
 
-def _read_column(read: Reader, texts: list[object]) -> list[Stored]:
-    """Read each different text once; raises what `read` raises, and UnreadableError for nulls."""
-    values = {text: read(text) for text in set(texts) if text != ""}
-    if _NULL_TEXT in values:
-        raise UnreadableError
-    values[""] = _ABSENT
-    return [values[text] for text in texts]
+def _columns_of(
+    header: Sequence[str], rows: Sequence[Mapping[str, object]]
+) -> list[Sequence[str]] | None:
+    """The texts of each column; None if a row has other columns, or what is no text."""
+    if any(len(row) != len(header) for row in rows):
+        return None
+    try:
+        columns = [[row[name] for row in rows] for name in header]
+    except KeyError:
+        return None
+    are_texts = all(set(map(type, column)) == {str} for column in columns)
+    return cast("list[Sequence[str]]", columns) if are_texts else None
+
+
+def _read_column(read: ColumnReader, texts: Sequence[str]) -> Sequence[Stored]:
+    if "" not in texts:
+        return read(texts)
+    given = [text for text in texts if text]
+    values = iter(read(given) if given else ())
+    return [next(values) if text else _ABSENT for text in texts]
 
 
 def _ignore(_draft: RowDraft, _value: object) -> None:

@@ -58,8 +58,8 @@ def _is_of_people(sobject: SObject) -> bool:
     return sobject.name == "Account" and has_people(sobject)
 
 
-def derivation_of(sobject: SObject) -> Derivation:
-    """The function that completes a record of this sObject before it is stored."""
+def derivation_of(sobject: SObject) -> Derivation | None:
+    """The function that completes a record of this sObject before it is stored, if any."""
     name_parts = tuple(
         part
         for part in ("FirstName", "LastName")
@@ -68,6 +68,8 @@ def derivation_of(sobject: SObject) -> Derivation:
     own = _DERIVATIONS.get(sobject.name)
 
     people = frozenset(each.id for each in sobject.record_types if each.person)
+    if not (name_parts or own or people):
+        return None
 
     def derive(record: StoredRecord, given: frozenset[str], moment: str) -> None:
         if people:
@@ -80,26 +82,36 @@ def derivation_of(sobject: SObject) -> Derivation:
     return derive
 
 
-def lacking_by_rule(sobject: str, record: Mapping[str, Stored]) -> list[str]:
-    """Fields that a new record needs although describe does not call them required.
+def rule_for_lacking(sobject: str) -> Callable[[Mapping[str, Stored]], list[str]] | None:
+    """Finds fields that a new record needs although describe does not call them required."""
+    return _RULES_FOR_LACKING.get(sobject)
 
-    An event needs a start and, unless it lasts all day, an end or a length; a campaign member is
-    a contact or a lead.
-    """
-    if sobject == "Account":
-        person = record.get("IsPersonAccount") and record.get("LastName") is None
-        return ["LastName"] if person else []
-    if sobject == "CampaignMember":
-        return [] if record.get("LeadOrContactId") else ["ContactId", "LeadId"]
-    if sobject == "ContentVersion":
-        return lacking_of_version(record)
-    if sobject != "Event":
-        return []
+
+def _lacking_of_account(record: Mapping[str, Stored]) -> list[str]:
+    person = record.get("IsPersonAccount") and record.get("LastName") is None
+    return ["LastName"] if person else []
+
+
+def _lacking_of_member(record: Mapping[str, Stored]) -> list[str]:
+    """A campaign member is a contact or a lead."""
+    return [] if record.get("LeadOrContactId") else ["ContactId", "LeadId"]
+
+
+def _lacking_of_event(record: Mapping[str, Stored]) -> list[str]:
+    """An event needs a start and, unless it lasts all day, an end or a length."""
     if record.get("IsAllDayEvent") and record.get("ActivityDate") is not None:
         return []
     lacking = [] if record.get("ActivityDateTime") is not None else ["ActivityDateTime"]
     timed = record.get("DurationInMinutes") is not None or record.get("EndDateTime") is not None
     return lacking if timed else ["DurationInMinutes", *lacking]
+
+
+_RULES_FOR_LACKING: Mapping[str, Callable[[Mapping[str, Stored]], list[str]]] = {
+    "Account": _lacking_of_account,
+    "CampaignMember": _lacking_of_member,
+    "ContentVersion": lacking_of_version,
+    "Event": _lacking_of_event,
+}
 
 
 def misplaced_of(sobject: SObject) -> Callable[[StoredRecord, frozenset[str]], list[str]] | None:

@@ -5,7 +5,7 @@ Knows what must be unique. Knows no other rules.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from msgspec import Struct
 
@@ -15,8 +15,11 @@ from runner.local_org.records import refusals
 from runner.local_org.records.lookups import Lookups
 from runner.local_org.records.row_reading import RowDraft
 from runner.local_org.records.stored import Stored
-from runner.local_org.records.values import comparable
+from runner.local_org.records.values import comparables
 
+Found = Mapping[Stored, list[str]]
+"""The Ids of the live records with each value that was looked up."""
+_NOTHING: Mapping[str, Found] = {}
 _SHORT_ID = 15
 
 
@@ -52,10 +55,15 @@ _PAIRS = {
 }
 
 
-def check_unique(sobject: SObject, drafts: Sequence[RowDraft], lookups: Lookups) -> None:
+def check_unique(
+    sobject: SObject,
+    drafts: Sequence[RowDraft],
+    lookups: Lookups,
+    known: Mapping[str, Found] = _NOTHING,
+) -> None:
     """Refuse drafts whose value another record or an earlier draft of the chunk has.
 
-    Records in the recycle bin do not count.
+    Records in the recycle bin do not count. `known` has, by field, what was just looked up.
     """
     for pair in _PAIRS.get(sobject.name, ()):
         _check_pair(sobject, pair, drafts, lookups)
@@ -67,7 +75,7 @@ def check_unique(sobject: SObject, drafts: Sequence[RowDraft], lookups: Lookups)
                 if not draft.errors and draft.values.get(field.name) is not None
             ]
             if with_value:
-                _check_field(sobject, field, with_value, lookups)
+                _check_field(sobject, field, with_value, lookups, known.get(field.name))
 
 
 def _check_pair(
@@ -87,14 +95,18 @@ def _check_pair(
 
 
 def _check_field(
-    sobject: SObject, field: Field, drafts: Sequence[RowDraft], lookups: Lookups
+    sobject: SObject,
+    field: Field,
+    drafts: Sequence[RowDraft],
+    lookups: Lookups,
+    found: Found | None,
 ) -> None:
-    keys = {comparable(field, draft.values[field.name]) for draft in drafts}
-    owners: dict[Stored, str] = {
-        value: ids[0] for value, ids in lookups.fresh_by_key(sobject, field, keys).items()
-    }
-    for draft in drafts:
-        value = comparable(field, draft.values[field.name])
+    keys = comparables(field, [draft.values[field.name] for draft in drafts])
+    wanted = set(keys)
+    if found is None or not wanted <= found.keys():
+        found = lookups.fresh_by_key(sobject, field, wanted)
+    owners: dict[Stored, str] = {value: ids[0] for value, ids in found.items() if ids}
+    for draft, value in zip(drafts, keys, strict=True):
         owner = owners.setdefault(value, str(draft.id))
         if owner != draft.id:
             draft.errors.append(refusals.duplicate_value(field, owner))

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 from runner.local_org import exact_numbers
 from runner.local_org.blobs import Blob
@@ -28,7 +28,7 @@ _EMAIL = re.compile(
     r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(\.[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*"
     r"@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*\.[A-Za-z0-9-]{2,}"
 )
-_TRIMMED = " \t\n\r\f\v"
+TRIMMED = " \t\n\r\f\v"
 """No text has this white space at its ends (Apex guide, Primitive Data Types); others it may."""
 _TRUE = frozenset({"true", "1", "yes", "y", "on"})
 _FALSE = frozenset({"false", "0", "no", "n", "off"})
@@ -78,9 +78,14 @@ def csv_reader(field: Field) -> Reader:
         return read_datetime
     if field.type in _NUMBERS:
         return csv_double_reader(field)
-    if field.type not in _READERS:
+    if is_plain_text(field):
         return _csv_text_reader(field)
     return _READERS.get(field.type, _text_reader)(field)
+
+
+def is_plain_text(field: Field) -> bool:
+    """Whether a field takes any text that is not too long."""
+    return field.type not in _READERS
 
 
 def null_text(field: Field) -> Stored:
@@ -126,7 +131,7 @@ def _text(value: object) -> str:
 
 def _text_reader(field: Field) -> Reader:
     length = field.length or math.inf
-    trimmed = "" if field.html_formatted else _TRIMMED
+    trimmed = "" if field.html_formatted else TRIMMED
 
     def read(value: object) -> Stored:
         text = _text(value).strip(trimmed)
@@ -141,7 +146,7 @@ def _csv_text_reader(field: Field) -> Reader:
     """The same, faster for what is text already."""
     read_any = _text_reader(field)
     length = field.length or math.inf
-    trimmed = "" if field.html_formatted else _TRIMMED
+    trimmed = "" if field.html_formatted else TRIMMED
 
     def read(value: object) -> Stored:
         if not isinstance(value, str):
@@ -242,4 +247,11 @@ _READERS: Mapping[str, Callable[[Field], Reader]] = {
 
 def comparable(field: Field, stored: Stored) -> Stored:
     """The form in which equal values of a field are equal, as in `key_expression`."""
-    return stored.casefold() if isinstance(stored, str) and folds(field) else stored
+    return comparables(field, (stored,))[0]
+
+
+def comparables(field: Field, stored: Iterable[Stored]) -> list[Stored]:
+    """The same of several values."""
+    if not folds(field):
+        return list(stored)
+    return [each.casefold() if isinstance(each, str) else each for each in stored]

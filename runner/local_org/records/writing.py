@@ -34,8 +34,8 @@ from runner.local_org.records.standard_behaviour import (
     misplaced_of,
 )
 from runner.local_org.records.time_values import stamp
-from runner.local_org.records.uniqueness import check_unique
-from runner.local_org.records.values import comparable
+from runner.local_org.records.uniqueness import Found, check_unique
+from runner.local_org.records.values import comparables
 from runner.local_org.store import quoted
 
 CHUNK_ROWS = 200
@@ -50,6 +50,7 @@ _FLAGS = {
 }
 _UNREAD = frozenset({"JSON_PARSER_ERROR", "INVALID_FIELD"})
 """Errors that end the reading of a row: no others are reported."""
+_NONE: list[str] = []
 _SYSTEM = ("LastModifiedDate", "LastModifiedById", "SystemModstamp")
 
 
@@ -88,17 +89,19 @@ def write(org: Org, conn: sqlite3.Connection, call: WriteCall) -> list[RowOutcom
     rows = call.rows
     if locked:
         rows = [row for place, row in enumerate(rows) if place not in locked]
-    conn.execute("SAVEPOINT call")
+    if call.all_or_none:
+        conn.execute("SAVEPOINT call")
     if operation in {"insert", "update", "upsert"}:
         outcomes = _Writer(org, conn, call, key).write(operation, rows)
     else:
         outcomes = Deletion(org, conn, sobject, call.user).run(operation, rows)
     for place, holder in sorted(locked.items()):
         outcomes.insert(place, refused(refusals.row_locked(holder)))
-    if call.all_or_none and not all(outcome.success for outcome in outcomes):
-        conn.execute("ROLLBACK TO call")
-        outcomes = rolled_back(outcomes)
-    conn.execute("RELEASE call")
+    if call.all_or_none:
+        if not all(outcome.success for outcome in outcomes):
+            conn.execute("ROLLBACK TO call")
+            outcomes = rolled_back(outcomes)
+        conn.execute("RELEASE call")
     return outcomes
 
 
@@ -124,6 +127,8 @@ class _Writer:
         self._clock = org.clock
         self._lookups = Lookups(conn)
         self._reader = RowReader(catalog, sobject, key, from_text=call.from_text)
+        self._found: dict[str, Found] = {}
+        """Records that the keys of an upsert's chunk found."""
         self._owners = Owners(conn, sobject)
         self._parents = Parents(catalog, sobject, self._lookups)
         self._creation = Creation(sobject, call.user.id)
@@ -173,12 +178,12 @@ class _Writer:
             return {draft.place for draft in drafts if draft.id_given is None}
         sound = [draft for draft in drafts if not draft.errors]
         _refuse_ids(sound)
-        keys = {
-            draft.place: comparable(key, draft.values[key.name])
-            for draft in sound
-            if draft.values.get(key.name) is not None
-        }
-        found = self._lookups.fresh_by_key(self._sobject, key, set(keys.values()))
+        with_key = [draft for draft in sound if draft.values.get(key.name) is not None]
+        values = comparables(key, [draft.values[key.name] for draft in with_key])
+        keys = {draft.place: value for draft, value in zip(with_key, values, strict=True)}
+        found = dict.fromkeys(values, _NONE)
+        found.update(self._lookups.fresh_by_key(self._sobject, key, found.keys()))
+        self._found = {key.name: found}
         shared = Counter(keys.values())
         creating = set()
         for draft in sound:
@@ -188,7 +193,7 @@ class _Writer:
             elif shared[value] > 1:
                 given = draft.values[key.name]
                 draft.errors.append(refusals.duplicate_external_id(given))
-            elif _set_match(draft, key, found.get(value, [])):
+            elif _set_match(draft, key, found[value]):
                 creating.add(draft.place)
         return creating
 
@@ -262,7 +267,8 @@ class _Writer:
             draft.errors.append(refusals.required_missing(emptied))
         given = frozenset(draft.values)
         record = {**before, **draft.values}
-        self._derive(record, given, moment)
+        if self._derive is not None:
+            self._derive(record, given, moment)
         record.update(zip(_SYSTEM, (moment, self._user.id, moment), strict=True))
         draft.values = record
         self._refuse_misplaced(draft, given)
@@ -281,7 +287,7 @@ class _Writer:
         """The checks of whole records that inserts and updates share."""
         self._owners.check(drafts)
         self._rules.validate(drafts)
-        check_unique(self._sobject, drafts, self._lookups)
+        check_unique(self._sobject, drafts, self._lookups, self._found)
         self._rules.find_duplicates(drafts)
 
     def _refuse_misplaced(self, draft: RowDraft, given: frozenset[str]) -> None:
@@ -290,8 +296,8 @@ class _Writer:
             draft.errors.append(refusals.bad_fields(self._sobject.name, names))
 
     def _refuse_unwriteable(self, draft: RowDraft, names: frozenset[str]) -> None:
-        fields = [*draft.read_only, *(name for name in draft.values if name in names)]
-        if fields:
+        if draft.read_only or not names.isdisjoint(draft.values):
+            fields = [*draft.read_only, *(name for name in draft.values if name in names)]
             draft.errors.append(refusals.not_writeable(fields))
 
 

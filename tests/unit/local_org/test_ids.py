@@ -1,6 +1,6 @@
 import pytest
 
-from runner.local_org.ids import base62, custom_key_prefix, make_id, normalise, to18
+from runner.local_org.ids import base62, custom_key_prefix, make_id, make_ids, normalise, to18
 
 
 @pytest.mark.parametrize(
@@ -52,3 +52,9 @@ def test_custom_objects_count_through_a00():
 @pytest.mark.parametrize("prefix", ["001", "a0B", "Zz9"])
 def test_a_new_id_has_the_check_characters_of_its_letters(prefix, number):
     assert make_id(prefix, number) == to18(f"{prefix}LO0{base62(number, 9)}")
+
+
+@pytest.mark.parametrize("first", [0, 3_843, 3_844, 62**5 - 2])
+def test_a_block_of_ids_is_the_ids_one_by_one(first):
+    for count in (0, 1, 5, 4_000):
+        assert make_ids("001", first, count) == [make_id("001", first + n) for n in range(count)]
