@@ -234,6 +234,7 @@ def locked(job: Job, options: RunOptions) -> Iterator[JobLock]:
     now = datetime.now(UTC)
     run_id = new_run_id(now)
     with open_state(folder) as state, ExitStack() as locks:
+        state.tell_waits(lambda text: options.sink(events.Warned(text)))
         lock_job = partial(
             state.run_lock,
             job.file,

@@ -26,6 +26,9 @@ class StateStore(Protocol):
     permit: Callable[[], None] | None
     """Raises LockHeldError once a lock may be another machine's; None: it cannot be."""
 
+    def tell_waits(self, tell: Callable[[str], None]) -> None:
+        """Have it told when the state does not answer for a while; threads call it."""
+
     def run_lock(  # noqa: PLR0913 - whose it is, and how long to wait for it
         self,
         job_file: Path,
@@ -54,6 +57,9 @@ class FolderStore:
         database = LedgerFile(state.create().ledger)
         self.ledger = Ledger(database, files=FolderFiles(database, state.runs))
         self.run_lock = partial(run_lock, state.locks)
+
+    def tell_waits(self, tell: Callable[[str], None]) -> None:
+        """Do nothing: a folder answers, or fails."""
 
 
 @contextmanager

@@ -7,11 +7,13 @@ has its own folders.
 
 from __future__ import annotations
 
+import os
 import re
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from socket import SHUT_RDWR, socket
 from threading import RLock
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +23,7 @@ from runner.state.process import ProcessIdentity
 from runner.state.shared.address import SharedAddress
 from runner.state.shared.layout import LAYOUTS
 from runner.state.shared.tables import prepare, transaction
+from runner.state.shared.watch import END_SECONDS, Wait, Watch
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection, CursorResult
@@ -35,6 +38,10 @@ _DRIVER = {
     "tcp_user_timeout": 60_000,
 }
 """Options for the driver; those of the address are used instead."""
+_AGAIN = (
+    "Check the address, the server and what its user may do; then run again: an unfinished run is "
+    "resumed."
+)
 _IDLE_SECONDS = 20.0
 """After which a connection is tried out first: a firewall may have dropped it."""
 _PATHS = frozenset({"job_file", "folder", "results", "file", "target"})
@@ -57,26 +64,32 @@ class PostgresDatabase(LedgerDatabase):
 
     items_of = "SELECT value FROM json_array_elements_text(CAST(:items AS json)) AS item(value)"
 
-    def __init__(self, address: SharedAddress, runs: Path) -> None:
+    def __init__(self, address: SharedAddress, runs: Path, watch: Watch | None = None) -> None:
         """Connect, and bring the layout up to this release.
 
         Args:
             address: Of the state.
             runs: The folder of this machine for files of runs.
+            watch: Over what is waited for; None: one of its own.
         """
         self.name = address.label
+        self.watch = watch or Watch()
         self.leases: list[Lease] = []
         """The locks that writes depend on."""
         self._address = address
         self._roots = ((_STATE, str(runs)), (_PROJECT, str(address.project)))
         self._lock = RLock()
         self._connection: Connection | None = None
+        self._driver: Any = None
+        """The driver's own connection."""
+        self._wait: Wait | None = None
         self._last_used = 0.0
-        with self._as_state_errors():
+        with self._as_state_errors(), self._watched():
             self._connection = self._connect()
 
     def close(self) -> None:
         """Close the connection."""
+        self.watch.close()
         with self._lock, suppress(StateError), self._as_state_errors():
             if self._connection is not None:
                 self._connection.close()
@@ -160,7 +173,7 @@ class PostgresDatabase(LedgerDatabase):
 
     @contextmanager
     def _opened(self) -> Iterator[Connection]:
-        with self._lock, self._as_state_errors():
+        with self._lock, self._as_state_errors(), self._watched():
             connection = self._connection
             if connection is None or (
                 not connection.in_transaction() and not self._is_alive(connection)
@@ -168,6 +181,38 @@ class PostgresDatabase(LedgerDatabase):
                 connection = self._connection = self._connect()
             self._last_used = time.monotonic()
             yield connection
+
+    @contextmanager
+    def _watched(self) -> Iterator[None]:
+        """End the block if the server says nothing; a block within a block is part of it."""
+        if self._wait is not None:
+            yield
+            return
+        silence = f"The state {self.name} has not answered"
+        with self.watch.over(silence, self._cut) as wait:
+            self._wait = wait
+            try:
+                yield
+            except Exception as error:
+                if not wait.is_ended:
+                    raise
+                raise StorageError(
+                    f"The state {self.name} cannot be used: it has not answered for "
+                    f"{END_SECONDS:g} s.",
+                    hint=_AGAIN,
+                ) from error
+            finally:
+                self._wait = None
+
+    def again(self) -> None:
+        """Note that the server is asked for something else."""
+        if self._wait is not None:
+            self._wait.again()
+
+    def _cut(self) -> None:
+        """Let the driver see the end of its connection; on the thread of the watch."""
+        with suppress(Exception), socket(fileno=os.dup(self._driver.pgconn.socket)) as end:
+            end.shutdown(SHUT_RDWR)
 
     def _is_alive(self, connection: Connection) -> bool:
         from sqlalchemy.exc import DBAPIError  # noqa: PLC0415 - an extra
@@ -185,7 +230,7 @@ class PostgresDatabase(LedgerDatabase):
         return True
 
     def _connect(self) -> Connection:
-        engine = _engine(self._address)
+        engine = _engine(self._address, self._note_driver)
         connection: Connection = engine.connect()
         try:
             prepare(connection, self._address.schema, self.name)
@@ -194,6 +239,10 @@ class PostgresDatabase(LedgerDatabase):
             engine.dispose()
             raise
         return connection
+
+    def _note_driver(self, made: object, _: object) -> None:
+        self._driver = made
+        self.again()
 
     @contextmanager
     def _as_state_errors(self) -> Iterator[None]:
@@ -211,11 +260,7 @@ class PostgresDatabase(LedgerDatabase):
             message = f"The state {self.name} cannot be used: {line.rstrip('.')}."
             if _is_of_the_address(error):
                 raise StateError(message, hint="Correct the options in the address.") from None
-            raise StorageError(
-                message,
-                hint="Check the address, the server and what its user may do; then run again: an "
-                "unfinished run is resumed.",
-            ) from None
+            raise StorageError(message, hint=_AGAIN) from None
 
 
 def _is_of_the_address(error: Exception) -> bool:
@@ -259,11 +304,13 @@ class _Statements:
     def execute(self, statement: str, values: Mapping[str, Any] = {}, /) -> _Result:
         """Execute one statement."""
         bound = _bound(values, self._paths.to_text)
+        self._paths.again()
         result = self._connection.exec_driver_sql(_NAMED.sub(r"%(\1)s", statement), bound)
         return _Result(result, self._paths.from_text)
 
     def executemany(self, statement: str, values: Iterable[Mapping[str, Any]], /) -> None:
         """Execute a statement once for each mapping."""
+        self._paths.again()
         if bound := [_bound(each, self._paths.to_text) for each in values]:
             self._connection.exec_driver_sql(_NAMED.sub(r"%(\1)s", statement), bound)
 
@@ -310,11 +357,11 @@ class _Result:
         }
 
 
-def _engine(address: SharedAddress) -> Any:  # noqa: ANN401 - an extra's
+def _engine(address: SharedAddress, note: Callable[[object, object], None]) -> Any:  # noqa: ANN401 - an extra's
     import sqlalchemy  # noqa: PLC0415 - an extra
 
     url = sqlalchemy.make_url(address.database)
-    return sqlalchemy.create_engine(
+    engine = sqlalchemy.create_engine(
         url,
         poolclass=sqlalchemy.NullPool,
         connect_args={
@@ -322,3 +369,6 @@ def _engine(address: SharedAddress) -> Any:  # noqa: ANN401 - an extra's
             "prepare_threshold": None,  # a pooler gives each transaction another connection
         },
     )
+    # First of all: SQLAlchemy itself asks the server then, and a pooler may not answer.
+    sqlalchemy.event.listen(engine, "connect", note, insert=True)
+    return engine

@@ -37,6 +37,7 @@ from runner.state.shared.kept_files import (
 
 if TYPE_CHECKING:
     from runner.state.shared.database import PostgresDatabase
+    from runner.state.shared.watch import Watch
 
 _OBJECT_STORES = frozenset({"s3", "gs", "abfs", "az", "oss", "oci"})
 _ASIDE = "aside"
@@ -48,15 +49,19 @@ _AT_ONCE = 8
 class StoredFiles:
     """The files of runs in a store. Threads may share it."""
 
-    def __init__(self, database: PostgresDatabase, url: str, runs: Path) -> None:
+    def __init__(
+        self, database: PostgresDatabase, url: str, runs: Path, watch: Watch | None = None
+    ) -> None:
         """Describe it; nothing is read yet.
 
         Args:
             database: Of the ledger.
             url: Of the store's folder for this state.
             runs: The folder of this machine for files of runs.
+            watch: Over what is waited for; None: one of its own.
         """
         self._database = database
+        self._watch = watch or database.watch
         self._url = url
         self._runs = runs
         self._store: tuple[Any, str] | None = None
@@ -327,7 +332,8 @@ class StoredFiles:
     @contextmanager
     def _errors(self, done: str) -> Iterator[None]:
         try:
-            yield
+            with self._watch.over(f"A transfer from or to {self._label} has not ended"):
+                yield
         except StateError:
             raise
         except FileNotFoundError as error:

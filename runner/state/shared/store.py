@@ -17,6 +17,7 @@ from runner.state.shared.address import SharedAddress
 from runner.state.shared.database import PostgresDatabase
 from runner.state.shared.locks import check_leases, leased
 from runner.state.shared.run_files import StoredFiles
+from runner.state.shared.watch import Watch
 
 if TYPE_CHECKING:
     from runner.state.ledger_copy import Added
@@ -34,11 +35,16 @@ class SharedStore:
         """
         runs = state.create().runs
         self._connect = partial(PostgresDatabase, address, runs)
+        self._watch = Watch()
         with _nothing_begun():
-            self._database = self._connect()
+            self._database = self._connect(self._watch)
         self.permit: Callable[[], None] | None = partial(check_leases, self._database)
-        self._files = StoredFiles(self._database, address.files, runs)
+        self._files = StoredFiles(self._database, address.files, runs, self._watch)
         self.ledger = Ledger(self._database, files=self._files)
+
+    def tell_waits(self, tell: Callable[[str], None]) -> None:
+        """Have it told when the database or the store does not answer for a while."""
+        self._watch.tell = tell
 
     def add_copy(self, copy: Path, place: Callable[[Collection[str]], None]) -> Added:
         """Add a ledger's copy, and the files of its runs, all of it or nothing.

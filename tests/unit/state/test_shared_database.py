@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import threading
@@ -264,3 +265,35 @@ def test_a_database_that_can_only_be_read_starts_no_run(shared_at):
         ):
             pass
     assert caught.value.exit_code is ExitCode.TEMPORARY
+
+
+@pytest.fixture
+def frozen(monkeypatch):
+    """A function that freezes the server of a store's connection until the test ends."""
+    monkeypatch.setattr("runner.state.shared.watch.TELL_SECONDS", 0.2)
+    monkeypatch.setattr("runner.state.shared.watch.END_SECONDS", 0.4)
+    pids = []
+
+    def freeze(store):
+        with store.ledger.database.reading() as connection:
+            pids.append(connection.execute("SELECT pg_backend_pid() AS pid", {}).fetchone()["pid"])
+        os.kill(pids[-1], signal.SIGSTOP)
+
+    yield freeze
+    for each in pids:
+        os.kill(each, signal.SIGCONT)
+
+
+def test_a_server_that_says_nothing_is_told_and_not_waited_for(shared_at, frozen):
+    told = []
+    with open_state(shared_at()) as store:
+        begin(store.ledger)
+        store.tell_waits(told.append)
+        frozen(store)
+        with pytest.raises(StorageError, match="it has not answered for") as caught:
+            store.ledger.runs()
+        assert caught.value.exit_code is ExitCode.FAILED
+        assert [each.partition(" has not answered")[0] for each in told] == [
+            f"The state {store.ledger.database.name}"
+        ]
+        assert len(store.ledger.runs()) == 1, "the next connection is a new one"
