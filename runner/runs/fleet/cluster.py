@@ -25,11 +25,9 @@ from runner.runs.fleet.crew import Crew
 from runner.state.paths import VARIABLE
 
 ASK_SECONDS = 60
-_END_SECONDS = 20
-"""Of the runs on a worker that is shut down."""
+_END_SECONDS = 20  # of the runs on a worker that is shut down
 LOCAL = "dask"
-LISTING = "sfrunner-listing"
-"""In place of the name of a command that gives orders."""
+LISTING = "sfrunner-listing"  # in place of the name of a command that gives orders
 _ADDRESS = re.compile(r"(tcp|tls|ws|wss)://[^/]+:[0-9]+/?")
 _QUIET = {
     # A worker takes one job at a time, and no second one that its death would count against.
@@ -40,6 +38,8 @@ _QUIET = {
     "distributed.worker.profile.enabled": False,
     "distributed.logging.distributed": "critical",
 }
+_LOGS = ("distributed", "distributed.client", "tornado.application")
+"""The second has a level of its own; the third has what its callbacks raise, with tracebacks."""
 _QUIET_TRACKER = "ignore:resource_tracker:UserWarning"
 _GONE = (OSError, TimeoutError, RuntimeError, AttributeError)
 """What a client raises whose scheduler has gone; it has no `scheduler` once it has given up."""
@@ -102,6 +102,11 @@ class Cluster:
         """Whether the scheduler has gone, and has not come back for a while."""
         return str(self._client.status) == "closed"
 
+    @property
+    def is_cut_off(self) -> bool:
+        """Whether the scheduler does not answer, and is tried again."""
+        return str(self._client.status) == "connecting"
+
     def ask(self, question: str) -> dict[str, str | Exception]:
         """What every worker answers, or why it cannot."""
         with self._as_lost():
@@ -153,9 +158,8 @@ class Cluster:
             self._semaphores[name] = Semaphore(1, name, at.scheduler, at.loop)  # type: ignore[no-untyped-call]
         return self._semaphores[name]
 
-    @staticmethod
-    def _leave(places: Iterable[Any]) -> None:
-        for each in places:
+    def _leave(self, places: Iterable[Any]) -> None:
+        for each in () if self.is_cut_off else places:
             with suppress(*_GONE):  # then it runs out
                 each.release()
 
@@ -241,8 +245,8 @@ def cluster_of(where: str, jobs: int, fleet: str, state: str | None = None) -> I
         ) from error
     library: Any = distributed  # only some of its functions have types
     with ExitStack() as stack:
-        for name in ("distributed", "distributed.client"):  # the second has a level of its own
-            logging.getLogger(name).setLevel(logging.CRITICAL)
+        for each in _LOGS:
+            logging.getLogger(each).setLevel(logging.CRITICAL)
         if local is None:
             name, address = f"The scheduler at {where}", where
             _check_certificates(where, library)
@@ -305,7 +309,7 @@ async def _without_interrupts() -> None:
 
 
 def _patience(dask: Any) -> float:  # noqa: ANN401 - an extra's
-    """How many seconds to wait for a scheduler and its first worker: a setting of Dask."""
+    """How many seconds to wait for a scheduler and its first worker."""
     return float(dask.utils.parse_timedelta(dask.config.get("distributed.comm.timeouts.connect")))
 
 

@@ -152,6 +152,7 @@ class _Driver:
         self._is_last = False
         self._stopping: AbortedError | None = None
         self._workers_seen = time.monotonic()
+        self._is_cut_off = False
 
     def run(self) -> FleetEnds:
         try:
@@ -277,6 +278,7 @@ class _Driver:
     def _check_workers(self) -> None:
         """Give up once there have been no workers for a while."""
         now = time.monotonic()
+        self._say_if_cut_off()
         if self._cluster.is_given_up:  # jobs under way end as lost
             self._is_last = True
         elif self._cluster.threads:
@@ -291,6 +293,13 @@ class _Driver:
                 error.job_file = self._jobs[number].job.file
                 self._ends[number] = error
             self._under_way.clear()
+
+    def _say_if_cut_off(self) -> None:
+        was, self._is_cut_off = self._is_cut_off, self._cluster.is_cut_off
+        if self._is_cut_off and not was:
+            said = f"{self._cluster.name} does not answer; trying again for a while."
+            for number in sorted({*self._under_way, *self._schedule.waiting})[:1]:
+                self._sinks[number](events.Warned(said))  # it concerns all
 
     @property
     def _threads_to_stage(self) -> int:

@@ -224,7 +224,7 @@ class _Cluster:
 
     name = "The scheduler"
     threads = 1
-    is_given_up = False
+    is_given_up = is_cut_off = False
 
     def __init__(self, places, *acts):
         self.places = places
