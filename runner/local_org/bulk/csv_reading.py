@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import csv
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from itertools import chain, islice, pairwise
 from pathlib import Path
 from typing import BinaryIO
@@ -114,9 +114,9 @@ class Upload:
             return None
         if sum(map(len, lines)) > MAX_FIELD_CHARACTERS and any(map(_is_long, rows)):
             return None
-        has_quotes = any(b'"' in line for line in lines)
-        if has_quotes and not all(map(self._is_proper, rows, _records_of(lines, ends))):
-            return None
+        for row, (start, end) in zip(rows, pairwise(ends), strict=True):
+            if b'"' in lines[start] and not self._is_proper(row, lines[start:end]):
+                return None
         return Chunk(rows, self._at + sum(map(len, lines)))
 
     def _is_proper(self, values: list[str], lines: list[bytes]) -> bool:
@@ -207,11 +207,6 @@ def _kept(file: BinaryIO, lines: list[bytes]) -> Iterator[bytes]:
     for line in file:
         lines.append(line)
         yield line
-
-
-def _records_of(lines: list[bytes], ends: list[int]) -> Iterable[list[bytes]]:
-    """The lines of each record, from the numbers of lines before and after it."""
-    return (lines[start:end] for start, end in pairwise(ends))
 
 
 def _is_long(values: list[str]) -> bool:

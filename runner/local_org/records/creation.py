@@ -25,6 +25,7 @@ _FIRST_NUMBERS = {"CaseNumber": 1000, "ContractNumber": 100, "OrderNumber": 100}
 _FIRST_CUSTOM_NUMBER = 1
 _FIRST_STANDARD_NUMBER = 1
 _STANDARD_NAME_LENGTH = 15
+_STAMPS = ("CreatedDate", "LastModifiedDate", "SystemModstamp")
 
 
 class Creation:
@@ -44,7 +45,7 @@ class Creation:
         self._blank = self._template
         if self._derive is not None:
             self._blank = {**dict.fromkeys(self._stored), **self._template}
-        self._rule = rule_for_lacking(sobject.name)
+        self._rule = rule_for_lacking(sobject)
         self._required = tuple(field.name for field in sobject.fields if field.required_on_create)
 
     def complete(self, conn: sqlite3.Connection, drafts: Sequence[RowDraft], now: datetime) -> None:
@@ -55,22 +56,22 @@ class Creation:
         if not drafts:
             return
         moment = stamp(now)
+        stamps = dict.fromkeys(_STAMPS, moment)
         first = reserve(conn, self._sobject.name, len(drafts))
         ids = make_ids(self._sobject.key_prefix, first, len(drafts))
         for record_id, draft in zip(ids, drafts, strict=True):
             draft.id = record_id
-            self._fill(draft, moment)
+            self._fill(draft, moment, {**stamps, "Id": record_id})
             if draft.values.get("IsPersonAccount"):
                 draft.values["PersonContactId"] = make_id("003", reserve(conn, "Contact", 1))
 
-    def _fill(self, draft: RowDraft, moment: str) -> None:
+    def _fill(self, draft: RowDraft, moment: str, system: Mapping[str, Stored]) -> None:
         given = draft.values
-        record = {**self._blank, **given}
-        for name, value in self._never_null:
-            if record.get(name) is None:
-                record[name] = value
-        record["Id"] = draft.id
-        record["CreatedDate"] = record["LastModifiedDate"] = record["SystemModstamp"] = moment
+        record = {**self._blank, **given, **system}
+        if None in given.values():
+            for name, value in self._never_null:
+                if record.get(name) is None:
+                    record[name] = value
         if self._derive is not None:
             self._derive(record, frozenset(given), moment)
         if self._sobject.custom and not record.get("Name"):

@@ -93,9 +93,11 @@ class Lookups:
         found = {(one, other): record_id for one, other, record_id in rows}
         return {pair: found[pair] for pair in found.keys() & set(pairs)}
 
-    def records(self, sobject: SObject, ids: Collection[str]) -> dict[str, dict[str, Stored]]:
-        """Whole records by Id, as stored, including the recycle bin."""
-        names = sobject.columns
+    def records(
+        self, sobject: SObject, ids: Collection[str], names: Sequence[str] = ()
+    ) -> dict[str, dict[str, Stored]]:
+        """Records by Id, as stored, including the recycle bin: all columns, or Id and others."""
+        names = names or sobject.columns
         columns = ", ".join(quoted(name) for name in names)
         rows = self._select(
             f"SELECT {columns} FROM {quoted(sobject.name)} WHERE Id IN",  # noqa: S608 - names

@@ -13,7 +13,7 @@ from runner.local_org.catalog.model import SObject
 from runner.local_org.records import refusals
 from runner.local_org.records.row_reading import RowDraft
 
-_OWNER = "OwnerId"
+OWNER = "OwnerId"
 _USER, _QUEUE = "005", "00G"
 
 
@@ -23,7 +23,7 @@ class Owners:
     def __init__(self, conn: sqlite3.Connection, sobject: SObject) -> None:
         self._conn = conn
         self._sobject = sobject
-        self._owned = sobject.name != "Group" and sobject.field(_OWNER) is not None
+        self._owned = sobject.name != "Group" and sobject.field(OWNER) is not None
         self._known: dict[str, ApiError | None] = {}
 
     def check(self, drafts: Sequence[RowDraft]) -> None:
@@ -31,8 +31,8 @@ class Owners:
         if not self._owned:
             return
         for draft in drafts:
-            owner = draft.values.get(_OWNER)
-            if not isinstance(owner, str) or (draft.before or {}).get(_OWNER) == owner:
+            owner = draft.values.get(OWNER)
+            if not isinstance(owner, str) or (draft.before or {}).get(OWNER) == owner:
                 continue
             if owner not in self._known:
                 self._known[owner] = self._refusal(owner)

@@ -37,6 +37,10 @@ class Rules:
         ]
         self._duplicates = [rule for rule in sobject.duplicate_rules if rule.block or alert]
 
+    def __bool__(self) -> bool:
+        """Whether there are any."""
+        return bool(self._validations or self._duplicates)
+
     def validate(self, drafts: Sequence[RowDraft]) -> None:
         """Refuse records that fail a validation rule."""
         if not self._validations:

@@ -82,9 +82,11 @@ def derivation_of(sobject: SObject) -> Derivation | None:
     return derive
 
 
-def rule_for_lacking(sobject: str) -> Callable[[Mapping[str, Stored]], list[str]] | None:
+def rule_for_lacking(sobject: SObject) -> Callable[[Mapping[str, Stored]], list[str]] | None:
     """Finds fields that a new record needs although describe does not call them required."""
-    return _RULES_FOR_LACKING.get(sobject)
+    if sobject.name == "Account":
+        return _lacking_of_account if has_people(sobject) else None
+    return _RULES_FOR_LACKING.get(sobject.name)
 
 
 def _lacking_of_account(record: Mapping[str, Stored]) -> list[str]:
@@ -107,7 +109,6 @@ def _lacking_of_event(record: Mapping[str, Stored]) -> list[str]:
 
 
 _RULES_FOR_LACKING: Mapping[str, Callable[[Mapping[str, Stored]], list[str]]] = {
-    "Account": _lacking_of_account,
     "CampaignMember": _lacking_of_member,
     "ContentVersion": lacking_of_version,
     "Event": _lacking_of_event,

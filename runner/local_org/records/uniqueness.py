@@ -55,6 +55,12 @@ _PAIRS = {
 }
 
 
+def fields_to_check(sobject: SObject) -> frozenset[str]:
+    """The fields that `check_unique` looks at."""
+    pairs = (name for pair in _PAIRS.get(sobject.name, ()) for name in pair.fields)
+    return frozenset((*pairs, *(field.name for field in sobject.fields if field.unique)))
+
+
 def check_unique(
     sobject: SObject,
     drafts: Sequence[RowDraft],

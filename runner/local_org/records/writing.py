@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 
 from msgspec import Struct
@@ -24,7 +24,7 @@ from runner.local_org.records.deletion import Deletion
 from runner.local_org.records.documents import VERSION, Documents
 from runner.local_org.records.lookups import Lookups
 from runner.local_org.records.outcome import RowOutcome, refused, rolled_back
-from runner.local_org.records.owners import Owners
+from runner.local_org.records.owners import OWNER, Owners
 from runner.local_org.records.parents import Parents
 from runner.local_org.records.row_reading import RowDraft, RowReader
 from runner.local_org.records.rules import Rules
@@ -34,7 +34,7 @@ from runner.local_org.records.standard_behaviour import (
     misplaced_of,
 )
 from runner.local_org.records.time_values import stamp
-from runner.local_org.records.uniqueness import Found, check_unique
+from runner.local_org.records.uniqueness import Found, check_unique, fields_to_check
 from runner.local_org.records.values import comparables
 from runner.local_org.store import quoted
 
@@ -138,6 +138,7 @@ class _Writer:
         self._derives_much = derives_much(sobject)
         self._misplaced = misplaced_of(sobject)
         self._rules = Rules(sobject, self._lookups, alert=not call.allow_duplicates)
+        self._always_read = fields_to_check(sobject) | {"Id", "IsDeleted", OWNER}
         fields = sobject.fields
         self._not_createable = frozenset(item.name for item in fields if not item.createable)
         self._not_updateable = frozenset(
@@ -237,10 +238,9 @@ class _Writer:
             self._store_changes(names, group)
 
     def _find(self, drafts: Sequence[RowDraft]) -> None:
-        """Give each draft the record it changes."""
-        records = self._lookups.records(
-            self._sobject, {draft.id for draft in drafts if draft.id is not None}
-        )
+        """Give each draft the record it changes, in the columns that matter."""
+        ids = {draft.id for draft in drafts if draft.id is not None}
+        records = self._lookups.records(self._sobject, ids, self._columns_that_matter(drafts))
         seen: set[str] = set()
         for draft in drafts:
             before = records.get(draft.id or "")
@@ -257,30 +257,36 @@ class _Writer:
                 self._refuse_unwriteable(draft, self._not_updateable)
             seen.add(draft.id or "")
 
+    def _columns_that_matter(self, drafts: Sequence[RowDraft]) -> Sequence[str]:
+        columns = self._sobject.columns
+        if self._derive is not None or self._rules:
+            return columns
+        matter = self._always_read.union(*(draft.values for draft in drafts))
+        return [name for name in columns if name in matter]
+
     def _changed(self, draft: RowDraft, moment: str) -> tuple[str, ...]:
-        """Complete an update to a whole record; returns the names of the fields that change."""
-        before = draft.before or {}
-        emptied = [
-            name for name, value in draft.values.items() if value is None and name in self._not_null
-        ]
-        if emptied:
-            draft.errors.append(refusals.required_missing(emptied))
-        given = frozenset(draft.values)
-        record = {**before, **draft.values}
+        """Complete an update to a record; returns the names of the fields that change."""
+        before, given = draft.before or {}, draft.values
+        if None in given.values():
+            emptied = [name for name in given if given[name] is None and name in self._not_null]
+            if emptied:
+                draft.errors.append(refusals.required_missing(emptied))
+        record = draft.values = {**before, **given}
+        touched: Iterable[str] = given
         if self._derive is not None:
-            self._derive(record, given, moment)
-        record.update(zip(_SYSTEM, (moment, self._user.id, moment), strict=True))
-        draft.values = record
-        self._refuse_misplaced(draft, given)
-        touched = record if self._derives_much else (*given, "Name")
+            names = frozenset(given)
+            self._derive(record, names, moment)
+            self._refuse_misplaced(draft, names)
+            touched = tuple(record) if self._derives_much else (*given, "Name")
         differing = {name for name in touched if before.get(name) != record.get(name)}
-        return tuple(sorted(differing | set(_SYSTEM)))
+        record.update(zip(_SYSTEM, (moment, self._user.id, moment), strict=True))
+        return tuple(sorted(differing.union(_SYSTEM)))
 
     def _store_changes(self, names: tuple[str, ...], drafts: Sequence[RowDraft]) -> None:
         setting = ", ".join(f"{quoted(name)} = ?" for name in names)
         self._conn.executemany(
             f"UPDATE {quoted(self._sobject.name)} SET {setting} WHERE Id = ?",  # noqa: S608
-            [[*(draft.values.get(name) for name in names), draft.id] for draft in drafts],
+            [(*map(draft.values.get, names), draft.id) for draft in drafts],
         )
 
     def _check_records(self, drafts: Sequence[RowDraft]) -> None:
