@@ -67,7 +67,7 @@ def _at_once(field: Field) -> Callable[[Texts], Sequence[Stored] | None] | None:
 def _texts(length: float, trimmed: str, texts: Texts) -> Sequence[Stored] | None:
     if max(map(len, texts)) > length:
         return None
-    values = [text.strip(trimmed) for text in texts]
+    values = list(map(str.strip, texts, repeat(trimmed)))
     return [value or None for value in values] if "" in values else values
 
 

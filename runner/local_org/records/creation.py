@@ -10,6 +10,7 @@ import sqlite3
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
+from operator import itemgetter
 
 from runner.local_org import exact_numbers
 from runner.local_org.catalog.model import Field, SObject
@@ -61,13 +62,14 @@ class Creation:
         ids = make_ids(self._sobject.key_prefix, first, len(drafts))
         for record_id, draft in zip(ids, drafts, strict=True):
             draft.id = record_id
-            self._fill(draft, moment, {**stamps, "Id": record_id})
+            self._fill(draft, moment, stamps)
             if draft.values.get("IsPersonAccount"):
                 draft.values["PersonContactId"] = make_id("003", reserve(conn, "Contact", 1))
 
-    def _fill(self, draft: RowDraft, moment: str, system: Mapping[str, Stored]) -> None:
+    def _fill(self, draft: RowDraft, moment: str, stamps: Mapping[str, Stored]) -> None:
         given = draft.values
-        record = {**self._blank, **given, **system}
+        record = {**self._blank, **given, **stamps}
+        record["Id"] = draft.id
         if None in given.values():
             for name, value in self._never_null:
                 if record.get(name) is None:
@@ -105,8 +107,18 @@ class Creation:
         columns, places = ", ".join(map(quoted, used)), ", ".join("?" * len(used))
         conn.executemany(
             f"INSERT INTO {quoted(self._sobject.name)} ({columns}) VALUES ({places})",  # noqa: S608
-            [tuple(map(record.get, used)) for record in records],
+            _rows(used, records),
         )
+
+
+def _rows(
+    names: Sequence[str], records: Sequence[Mapping[str, Stored]]
+) -> list[tuple[Stored, ...]]:
+    """The values of records; most have all names."""
+    try:
+        return list(map(itemgetter(*names), records))
+    except KeyError:
+        return [tuple(map(record.get, names)) for record in records]
 
 
 def _template(sobject: SObject, user_id: str) -> dict[str, Stored]:

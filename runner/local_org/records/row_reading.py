@@ -33,12 +33,12 @@ class RowDraft(Struct, gc=False):
     """Position in the call, from 0."""
     values: dict[str, Stored] = field(default_factory=dict)
     """Stored values by field name."""
-    parents: list[tuple[Column, Stored, object]] = field(default_factory=list)
+    parents: tuple[tuple[Column, Stored, object], ...] = ()
     """Parents named by key: the column, the key as stored, the key as given."""
     errors: list[ApiError] = field(default_factory=list)
     id: str | None = None
     id_given: object = None
-    read_only: list[str] = field(default_factory=list)
+    read_only: tuple[str, ...] = ()
     """Fields of the row that nobody can write."""
     before: dict[str, Stored] | None = None
     """The record before an update."""
@@ -233,7 +233,7 @@ def _field_setter(target: Field, read: Callable[[object], Stored], *, named: boo
 
 
 def _note_read_only(name: str, draft: RowDraft, _value: object) -> None:
-    draft.read_only.append(name)
+    draft.read_only += (name,)
 
 
 def _set_key(
@@ -242,7 +242,7 @@ def _set_key(
     if column.key is None:
         return
     try:
-        draft.parents.append((column, read(value), value))
+        draft.parents += ((column, read(value), value),)
     except UnreadableError:
         draft.errors.append(refusals.not_deserializable(column.key, value))
     except RefusedError as refusal:
@@ -264,7 +264,7 @@ def _text_setter(column: Column, index: int, *, named: bool) -> Setter:
         if value == "":
             return
         if read_only:
-            draft.read_only.append(name)
+            draft.read_only += (name,)
             return
         try:
             draft.values[name] = null_text(target) if value == _NULL_TEXT else read(value)
@@ -289,7 +289,7 @@ def _text_key_setter(column: Column, index: int) -> Setter:
             draft.values[column.field.name] = None
             return
         try:
-            draft.parents.append((column, read(value), value))
+            draft.parents += ((column, read(value), value),)
         except UnreadableError:
             draft.errors.append(refusals.not_deserializable_text(key, str(value), index))
         except RefusedError as refusal:
