@@ -11,14 +11,18 @@ from __future__ import annotations
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
+from threading import Lock
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
+
+from msgspec.structs import replace
 
 from runner.engine.context import PLANNED, SNAPSHOT, STAGING, Context
 from runner.errors import ExitCode, RunnerError
 from runner.job.endpoints import FileSource
 from runner.job.model import AnyTask, WriteTask
 from runner.lanes import Background
+from runner.tables.disk import LentDisk
 
 if TYPE_CHECKING:
     from runner.engine.source_rows import ReadRows
@@ -34,6 +38,7 @@ class StageAhead:
         """Take the tasks in the order in which they run, one after another."""
         self._following = dict(zip((task.name for task in tasks), tasks[1:], strict=False))
         self._under_way: tuple[str, Background[ReadRows]] | None = None
+        self._lock = Lock()
 
     def __enter__(self) -> Self:
         return self
@@ -57,10 +62,13 @@ class StageAhead:
             from runner.engine.source_rows import read_rows  # noqa: PLC0415 - only writes read
 
             folder = context.task_folder(following) / STAGING
-            work = Background(lambda: read_rows(following, context, folder))
+            lent = replace(context, disk=LentDisk(context.disk))
+            work = Background(lambda: read_rows(following, lent, folder))
             self._under_way = following.name, work
+            if context.disk.most_bytes is not None:
+                context.disk.make_room = self._discard
 
-    def take(self, task: WriteTask) -> ReadRows | None:
+    def take(self, task: WriteTask, context: Context) -> ReadRows | None:
         """The rows of a task that starts; None if they were not read, or not without an error."""
         if self._under_way is None or self._under_way[0] != task.name:
             self._discard()
@@ -68,16 +76,22 @@ class StageAhead:
         _, work = self._under_way
         work.wait()  # a signal ends it, and leaves the rows to be discarded
         self._under_way = None
-        return _result(work)
+        read = _result(work)
+        if read is not None:
+            read.staging.disk = context.disk
+        return read
 
-    def _discard(self) -> None:
-        if self._under_way is None:
-            return
-        _, work = self._under_way
-        self._under_way = None
-        work.stop(ExitCode.INTERRUPTED)
-        if (read := _result(work)) is not None:
-            read.staging.discard()
+    def _discard(self) -> bool:
+        """Delete the rows, also for a thread that needs their space; whether there were any."""
+        with self._lock:
+            if self._under_way is None:
+                return False
+            _, work = self._under_way
+            self._under_way = None
+            work.stop(ExitCode.INTERRUPTED)
+            if (read := _result(work)) is not None:
+                read.staging.discard()
+            return True
 
 
 def _result(work: Background[ReadRows]) -> ReadRows | None:

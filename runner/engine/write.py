@@ -83,7 +83,7 @@ def run_write(task: WriteTask, context: Context, noted: Noted | None = None) -> 
     """
     folder = context.task_folder(task)
     snapshot = read_snapshot(folder / SNAPSHOT)
-    read = context.ahead.take(task) if context.ahead is not None else None
+    read = context.ahead.take(task, context) if context.ahead is not None else None
     if read is None:
         shutil.rmtree(folder / STAGING, ignore_errors=True)  # of a process that died
         read = read_rows(task, context, folder / STAGING, snapshot)

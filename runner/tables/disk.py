@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from threading import Lock
 from typing import Protocol
@@ -30,6 +30,8 @@ class Disk:
         self._lock = Lock()
         self._at_most: int | None = None
         """Upper bound of the bytes used: last measured, plus all written since."""
+        self.make_room: Callable[[], bool] | None = None
+        """Deletes what is not needed yet; whether there was any."""
 
     def add(self, count: int) -> None:
         """Count bytes that were written.
@@ -37,6 +39,24 @@ class Disk:
         Raises:
             StorageError: The files use more space than allowed.
         """
+        if self.most_bytes is not None:
+            self._checked(lambda: self.add_to_what_is_there(count))
+
+    def measure(self) -> None:
+        """Measure the files, after something else has written some; raises as `add` does."""
+        if self.most_bytes is not None:
+            self._checked(self.measure_what_is_there)
+
+    def _checked(self, check: Callable[[], None]) -> None:
+        try:
+            check()
+        except StorageError:
+            if self.make_room is None or not self.make_room():
+                raise
+            self.measure_what_is_there()
+
+    def add_to_what_is_there(self, count: int) -> None:
+        """As `add`, but nothing is deleted."""
         if self.most_bytes is None:
             return
         with self._lock:
@@ -45,8 +65,8 @@ class Disk:
             if self._at_most is None or self._at_most > self.most_bytes:
                 self._measure(self.most_bytes)
 
-    def measure(self) -> None:
-        """Measure the files, after something else has written some; raises as `add` does."""
+    def measure_what_is_there(self) -> None:
+        """As `measure`, but nothing is deleted."""
         if self.most_bytes is not None:
             with self._lock:
                 self._measure(self.most_bytes)
@@ -73,6 +93,27 @@ class Disk:
             hint=f"Allow more: `runner resume --max-disk {_twice(most)}`; or abandon the run and "
             "split its source.",
         )
+
+
+class LentDisk(Disk):
+    """The disk space of a run, for files that others may need the space of."""
+
+    def __init__(self, disk: Disk) -> None:
+        """Count what is written towards `disk`."""
+        super().__init__(Path(), disk.most_bytes)
+        self._disk = disk
+
+    def add(self, count: int) -> None:
+        """As `Disk.add`, but nothing is deleted for it."""
+        self._disk.add_to_what_is_there(count)
+
+    def measure(self) -> None:
+        """As `Disk.measure`, but nothing is deleted for it."""
+        self._disk.measure_what_is_there()
+
+    def has_room(self, count: int) -> bool:
+        """As `Disk.has_room`."""
+        return self._disk.has_room(count)
 
 
 UNBOUNDED = Disk(Path(), None)

@@ -6,7 +6,7 @@ import random
 import signal
 import socket
 from collections import Counter
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 
 import pytest
 
@@ -31,12 +31,12 @@ def names(org):
 
 
 def until_stalled(process):
-    """Read what a run says until its Bulk job waits in the org."""
+    """Read what a run says until its Bulk job waits in the org; gives that."""
     said = []
     for line in process.stderr:
         said.append(line)
         if "upload" in line.lower() or "InProgress" in line:
-            return
+            return "".join(said)
     raise AssertionError("".join(said) + process.stdout.read())
 
 
@@ -195,12 +195,17 @@ def test_ctrl_c_ends_all_in_order(project):
     org = project.org("one")
     org.stall_jobs()
     words = ("run", "one", "--on", "dask:1", "-o", "json", "-v")
-    process = project.bench.start(*words, start_new_session=True)
-    until_stalled(process)
+    with socket.socket() as other:
+        with suppress(OSError):  # then another cluster has it
+            other.bind(("127.0.0.1", 8787))
+            other.listen()
+        process = project.bench.start(*words, start_new_session=True)
+        said = until_stalled(process)
     os.killpg(process.pid, signal.SIGINT)
     out, err = process.communicate(timeout=60)
     assert process.returncode == 130, err
     assert "Traceback" not in err
+    assert "8787" not in said, "Dask does not complain about another cluster"
     assert json.loads(out)["tasks"][0]["status"] == "aborted"
     assert project.bench.run("fleet").out == "No run is under way.\n"
     org.go_on()

@@ -1,5 +1,6 @@
 """The rows of the next write are read while the org works on those of this one."""
 
+import gzip
 import signal
 import threading
 
@@ -67,6 +68,41 @@ def test_rows_are_read_while_the_org_works(files, org, monkeypatch):
         proxy.close()
     assert ended.value.code == 0
     assert contacts(org) == {f"b{n}" for n in range(20)}
+
+
+def test_rows_that_are_read_ahead_make_room_for_those_of_the_task_that_runs(
+    files, org, monkeypatch
+):
+    read, reading = threading.Event(), write.read_rows
+
+    def until_read(passing):
+        if passing.method == "GET" and "/jobs/ingest/" in passing.path:
+            assert read.wait(SECONDS)
+
+    def noted(*args):
+        try:
+            return reading(*args)
+        finally:
+            read.set()
+
+    monkeypatch.setattr(source_rows, "read_rows", noted)
+    for name, value in files.environ().items():
+        monkeypatch.setenv(name, value)
+    for name, column, count in (("a", "Name", 2000), ("b", "LastName", 6000)):
+        rows = "".join(f"{name}{n},{'x' * 500}\n" for n in range(count))
+        packed = gzip.compress(f"{column},Description\n{rows}".encode())
+        (files.folder / f"{name}.csv.gz").write_bytes(packed)
+    proxy = Proxy(org, change=until_read)
+    try:
+        job = files.job(TASKS.replace(".csv", ".csv.gz"), connection=proxy.connection)
+        with pytest.raises(Exit) as ended:
+            app(["run", str(job), "-q", "--max-disk", "5600KB"])
+    finally:
+        proxy.close()
+    assert ended.value.code == 1
+    assert read.is_set()
+    shown = files.run("show", "last", "-o", "json").document
+    assert [each["outcome"]["status"] for each in shown["tasks"]] == ["done", "failed"]
 
 
 @pytest.mark.parametrize(

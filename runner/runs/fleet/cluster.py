@@ -259,6 +259,8 @@ def cluster_of(where: str, jobs: int, fleet: str, state: str | None = None) -> I
                     n_workers=0,
                     threads_per_worker=1,
                     dashboard_address=None,
+                    # Its port is 8787 otherwise, and another cluster there a warning.
+                    scheduler_kwargs={"dashboard_address": "127.0.0.1:0"},
                     local_directory=scratch,
                     memory_limit=None,
                     silence_logs=logging.CRITICAL,
