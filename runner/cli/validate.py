@@ -68,10 +68,10 @@ def validate(
 
 def _problems_of_project() -> tuple[Diagnostic, ...]:
     """The problems of the project's file, if there is one: it says where the state of jobs is."""
-    from runner.state.paths import PROJECT_FILE, project_folder
+    from runner.state.paths import project_file
 
-    file = project_folder() / PROJECT_FILE
-    if not file.is_file():
+    file = project_file()
+    if file is None:
         return ()
     from runner.state.project_file import problems_of_project
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
-from runner.errors import StateError
+from runner.errors import StateError, UsageError
 from runner.files import private_folder, real_path
 
 if TYPE_CHECKING:
@@ -34,8 +34,8 @@ def state_at(given: str | Path | None, environ: Mapping[str, str]) -> StateFolde
         JobError: The project's file is wrong.
         StateError: None is named, and this user has no home folder.
     """
-    file = project_folder() / PROJECT_FILE
-    if given or environ.get(VARIABLE) or not file.is_file():
+    file = None if given or environ.get(VARIABLE) else project_file()
+    if file is None:
         return user_state_at(given, environ)
     from runner.state.project_file import state_named_in  # noqa: PLC0415 - few have one
 
@@ -104,6 +104,24 @@ def project_folder() -> Path:
     """The work tree that the current folder is in, or that folder."""
     here = Path.cwd()
     return next((each for each in (here, *here.parents) if (each / ".git").exists()), here)
+
+
+def project_file() -> Path | None:
+    """The project's file, also where it cannot be read; None if there is none.
+
+    Raises:
+        UsageError: There is one by a name that is not read; its state would not be used.
+    """
+    file = project_folder() / PROJECT_FILE
+    if file.is_symlink() or file.exists():
+        return file
+    other = file.with_suffix(".yml")
+    if other.exists():
+        raise UsageError(
+            f"{other} is not read: the project's file is {PROJECT_FILE}.",
+            hint=f"Rename it, or name the state yourself, with `--state` or {VARIABLE}.",
+        )
+    return None
 
 
 WORKING_FOLDERS = ("staging", "judged", "comparing")

@@ -28,6 +28,10 @@ _INSTEAD_OF_A_PASSWORD = (
     "change it if this file was ever shared; leave it out and set PGPASSWORD, or write "  # noqa: S105
     "`state: {env: NAME}`, with the whole address in that variable"
 )
+_ADVICE = {
+    _SECRET: _INSTEAD_OF_A_PASSWORD,
+    "yaml/empty": "write where the state is, for example `state: .sfrunner`; or delete the file",
+}
 
 
 class NamedState(Struct, frozen=True):
@@ -83,8 +87,9 @@ def _checked(file: Path) -> tuple[Document, tuple[Diagnostic, ...]]:
 
 
 def _advised(found: Diagnostic) -> Diagnostic:
-    """A job's advice on secrets names references that this file has not."""
-    return replace(found, help=_INSTEAD_OF_A_PASSWORD) if found.code == _SECRET else found
+    """A job's advice is not that for this file: it names references that this one has not."""
+    advice = _ADVICE.get(found.code)
+    return found if advice is None else replace(found, help=advice)
 
 
 def _problems_of_place(named: str, origin: Origin) -> Iterator[Diagnostic]:

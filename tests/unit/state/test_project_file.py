@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from runner.errors import JobError
+from runner.errors import JobError, UsageError
 from runner.redaction import redacted
 from runner.report.diagnostics import render_diagnostic
 from runner.state.paths import state_at, user_folders
@@ -70,6 +70,7 @@ def test_the_file_does_not_open_a_folder_for_tokens(project, tmp_path):
 @pytest.mark.parametrize(
     ("text", "code", "at", "words"),
     [
+        ("# later\n", "yaml/empty", None, "state: .sfrunner"),
         ("stat: x\n", "project/unknown-key", (1, 1), "did you mean `state`?"),
         ("state:\n", "project/no-value", (1, 7), ""),
         ("state: [a]\n", "project/wrong-type", (1, 8), ""),
@@ -127,3 +128,19 @@ def test_a_variable_without_an_address_is_told(project, value, words):
     (found,) = caught.value.diagnostics
     assert f"CRM_STATE {words}" in found.message
     assert problems_of_project(file) == (), "the file itself is right"
+
+
+def test_a_file_that_cannot_be_read_is_not_as_none(project, tmp_path):
+    file = project("")
+    file.unlink()
+    file.symlink_to(tmp_path / "not-mounted")
+    with pytest.raises(JobError) as caught:
+        state_at(None, {})
+    assert [each.file for each in caught.value.diagnostics] == [file]
+
+
+def test_a_file_by_another_name_is_not_passed_over(project, tmp_path):
+    project("").rename(tmp_path / "sfrunner.yml")
+    with pytest.raises(UsageError, match=r"sfrunner\.yml is not read"):
+        state_at(None, {})
+    assert state_at("/given", {}).root == Path("/given")
