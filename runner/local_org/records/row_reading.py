@@ -76,13 +76,15 @@ class RowReader:
     def drafts(self, first: int, rows: Sequence[Mapping[str, object]]) -> list[RowDraft]:
         """Read several rows; the texts of a CSV column by column, as long as nothing is wrong."""
         if self._from_text and rows:
-            read = self._read_columns(rows)
+            read = self._read_columns(first, rows)
             if read is not None:
-                return [RowDraft(place, values) for place, values in enumerate(read, first)]
+                return read
         return [self.draft(place, row) for place, row in enumerate(rows, first)]
 
-    def _read_columns(self, rows: Sequence[Mapping[str, object]]) -> list[dict[str, Stored]] | None:
-        """The values of rows; None if one needs more than to be read."""
+    def _read_columns(
+        self, first: int, rows: Sequence[Mapping[str, object]]
+    ) -> list[RowDraft] | None:
+        """The drafts of rows; None if one needs more than to be read."""
         header = rows.header if isinstance(rows, CsvRows) else list(rows[0])
         if self._columns is None:
             self._columns = _plain_columns(self._catalog, self._sobject, header)
@@ -99,13 +101,20 @@ class RowReader:
         except (UnreadableError, RefusedError):
             return None
         names = [field.name for field, _ in self._columns]
-        records = [dict(zip(names, row, strict=True)) for row in zip(*read, strict=True)]
+        columns = dict(zip(names, read, strict=True))
+        ids = columns.pop("Id", None)
+        drafts = [
+            RowDraft(place, dict(zip(columns, row, strict=True)))
+            for place, row in enumerate(zip(*columns.values(), strict=True), first)
+        ]
         if any("" in column for column in texts):
-            return [
-                {name: value for name, value in record.items() if value is not _ABSENT}
-                for record in records
-            ]
-        return records
+            for draft in drafts:
+                draft.values = {
+                    name: value for name, value in draft.values.items() if value is not _ABSENT
+                }
+        if ids is not None:
+            _set_ids(drafts, texts[names.index("Id")], ids)
+        return drafts
 
     def _setter(self, name: str, names: list[str]) -> Setter:
         if self._from_text:
@@ -167,11 +176,16 @@ def _plain_columns(
 ) -> tuple[tuple[Field, ColumnReader], ...]:
     found = [column_of(catalog, sobject, name) for name in header]
     fields = [each.field for each in found if each is not None and each.key is None]
-    is_plain = len({each.name for each in fields}) == len(header) and all(
-        each.name != "Id" and each.type != "base64" and (each.createable or each.updateable)
+    names = {each.name for each in fields}
+    is_plain = len(names) == len(header) and all(
+        each.name == "Id" or (each.type != "base64" and (each.createable or each.updateable))
         for each in fields
     )
-    return tuple((each, column_reader(each)) for each in fields) if is_plain else ()
+    return (
+        tuple((each, column_reader(each)) for each in fields)
+        if is_plain and names != {"Id"}
+        else ()
+    )
 
 
 def _columns_of(
@@ -194,6 +208,12 @@ def _read_column(read: ColumnReader, texts: Sequence[str]) -> Sequence[Stored]:
     given = [text for text in texts if text]
     values = iter(read(given) if given else ())
     return [next(values) if text else _ABSENT for text in texts]
+
+
+def _set_ids(drafts: Sequence[RowDraft], texts: Sequence[str], ids: Sequence[Stored]) -> None:
+    for draft, text, record_id in zip(drafts, texts, ids, strict=True):
+        if text:
+            draft.id, draft.id_given = str(record_id), text
 
 
 def _ignore(_draft: RowDraft, _value: object) -> None:

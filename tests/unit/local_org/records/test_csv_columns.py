@@ -28,6 +28,8 @@ PLAIN = {"Name": "Acme", "AnnualRevenue": "12.5", "NumberOfEmployees": "7", "Sit
         {"Name": "x" * 300},
         {"Id": "001000000000001AAA"},
         {"Id": "no"},
+        {"id": "001000000000001"},
+        {"ID": "#N/A"},
         {"CreatedDate": "2026-01-01T00:00:00Z"},
         {"Parent.Name": "Globex"},
         {"Colour__c": "blue"},
@@ -67,6 +69,10 @@ def test_a_column_is_read_as_its_cells_are(changes):
 def test_texts_are_read_together_as_each_is_alone(sobject, field, texts):
     assert_read_alike(sobject, [{field: text} for text in texts])
     assert_read_alike(sobject, [{field: text} for text in ("", *texts, texts[0])])
+
+
+def test_rows_of_ids_alone_are_read_too():
+    assert_read_alike(ACCOUNT, [{"Id": "001000000000001"}, {"Id": ""}, {"Id": "001000000000002"}])
 
 
 def assert_read_alike(sobject, rows):
