@@ -340,7 +340,9 @@ class StoredFiles:
             if done == "fetched":
                 raise StateError(
                     f"A file of the run is missing in {self._label}.",
-                    hint="Somebody has deleted it there, so the run cannot go on.",
+                    hint="Somebody has deleted it there. Restore it, or close the run with "
+                    "`runner resume --abandon`: the next one starts over, and rows "
+                    "that were sent already may be sent twice.",
                 ) from None
             if done == "deleted":
                 return

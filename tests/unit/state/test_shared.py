@@ -159,8 +159,9 @@ def test_a_file_that_somebody_deleted_in_the_store_is_an_error(machines, tmp_pat
     start(here, one)
     for stored in (tmp_path / "store").rglob("part-0001*"):
         stored.unlink()
-    with pytest.raises(StateError, match="A file of the run is missing in file://"):
+    with pytest.raises(StateError, match="A file of the run is missing in file://") as caught:
         two.ledger.files.fetch(FIRST)
+    assert "`runner resume --abandon`" in (caught.value.hint or "")
 
 
 def test_a_file_that_was_cut_off_is_an_error(machines, tmp_path):
