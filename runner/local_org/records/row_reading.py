@@ -45,22 +45,29 @@ class RowDraft(Struct, gc=False):
 
 
 Setter = Callable[[RowDraft, object], None]
+PlainColumns = tuple[tuple[Field, ColumnReader], ...]
 
 
 class RowReader:
     """Turns rows of one sObject into drafts; caches how each name is read."""
 
     def __init__(
-        self, catalog: Catalog, sobject: SObject, key: Field | None, *, from_text: bool
+        self,
+        catalog: Catalog,
+        sobject: SObject,
+        key: Field | None,
+        *,
+        from_text: bool,
+        columns: Callable[[Sequence[str]], PlainColumns] | None = None,
     ) -> None:
+        """`columns` is `plain_columns` of this sObject, if the caller keeps what it gave."""
         self._catalog = catalog
         self._sobject = sobject
         self._key = key
         """An upsert's key: rows may contain it even if it cannot be written (an auto-number)."""
         self._from_text = from_text
+        self._plain_columns = columns or partial(plain_columns, catalog, sobject)
         self._setters: dict[str, Setter] = {}
-        self._columns: tuple[tuple[Field, ColumnReader], ...] | None = None
-        """Of a CSV all of whose columns are read and no more; empty if one is not."""
 
     def draft(self, place: int, row: Mapping[str, object]) -> RowDraft:
         """Read one row; its mistakes are in the draft's errors."""
@@ -86,9 +93,8 @@ class RowReader:
     ) -> list[RowDraft] | None:
         """The drafts of rows; None if one needs more than to be read."""
         header = rows.header if isinstance(rows, CsvRows) else list(rows[0])
-        if self._columns is None:
-            self._columns = _plain_columns(self._catalog, self._sobject, header)
-        if not self._columns:
+        plain = self._plain_columns(header)
+        if not plain:
             return None
         texts = rows.columns() if isinstance(rows, CsvRows) else _columns_of(header, rows)
         if texts is None:
@@ -96,11 +102,11 @@ class RowReader:
         try:
             read = [
                 _read_column(reader, column)
-                for (_, reader), column in zip(self._columns, texts, strict=True)
+                for (_, reader), column in zip(plain, texts, strict=True)
             ]
         except (UnreadableError, RefusedError):
             return None
-        names = [field.name for field, _ in self._columns]
+        names = [field.name for field, _ in plain]
         columns = dict(zip(names, read, strict=True))
         ids = columns.pop("Id", None)
         drafts = [
@@ -171,9 +177,8 @@ class RowReader:
         return Column(reference, parent, key)
 
 
-def _plain_columns(
-    catalog: Catalog, sobject: SObject, header: Sequence[str]
-) -> tuple[tuple[Field, ColumnReader], ...]:
+def plain_columns(catalog: Catalog, sobject: SObject, header: Sequence[str]) -> PlainColumns:
+    """The fields of a CSV all of whose columns are read and no more; empty if one is not."""
     found = [column_of(catalog, sobject, name) for name in header]
     fields = [each.field for each in found if each is not None and each.key is None]
     names = {each.name for each in fields}

@@ -19,23 +19,18 @@ from runner.local_org.fault_injection.active import FaultRules
 from runner.local_org.org import Org, User
 from runner.local_org.records import refusals
 from runner.local_org.records.columns import is_key
-from runner.local_org.records.creation import Creation
 from runner.local_org.records.deletion import Deletion
-from runner.local_org.records.documents import VERSION, Documents
+from runner.local_org.records.documents import Documents
 from runner.local_org.records.lookups import Lookups
 from runner.local_org.records.outcome import RowOutcome, refused, rolled_back
-from runner.local_org.records.owners import OWNER, Owners
+from runner.local_org.records.owners import Owners
 from runner.local_org.records.parents import Parents
 from runner.local_org.records.row_reading import RowDraft, RowReader
 from runner.local_org.records.rules import Rules
-from runner.local_org.records.standard_behaviour import (
-    derivation_of,
-    derives_much,
-    misplaced_of,
-)
 from runner.local_org.records.time_values import stamp
-from runner.local_org.records.uniqueness import Found, check_unique, fields_to_check
+from runner.local_org.records.uniqueness import Found, check_unique
 from runner.local_org.records.values import comparables
+from runner.local_org.records.write_setup import WriteSetups
 from runner.local_org.store import quoted
 
 CHUNK_ROWS = 200
@@ -126,30 +121,16 @@ class _Writer:
         self._user = call.user
         self._clock = org.clock
         self._lookups = Lookups(conn)
-        self._reader = RowReader(catalog, sobject, key, from_text=call.from_text)
+        self._setup = setup = org.part(WriteSetups).of(sobject, call.user.id)
+        self._reader = RowReader(
+            catalog, sobject, key, from_text=call.from_text, columns=setup.columns
+        )
         self._found: dict[str, Found] = {}
         """Records that the keys of an upsert's chunk found."""
         self._owners = Owners(conn, sobject)
         self._parents = Parents(catalog, sobject, self._lookups)
-        self._creation = Creation(sobject, call.user.id)
-        is_version = sobject.name == VERSION
-        self._documents = Documents(catalog, conn, call.user.id) if is_version else None
-        self._derive = derivation_of(sobject)
-        self._derives_much = derives_much(sobject)
-        self._misplaced = misplaced_of(sobject)
+        self._documents = Documents(catalog, conn, call.user.id) if setup.is_version else None
         self._rules = Rules(sobject, self._lookups, alert=not call.allow_duplicates)
-        self._always_read = fields_to_check(sobject) | {"Id", "IsDeleted", OWNER}
-        fields = sobject.fields
-        self._not_createable = frozenset(item.name for item in fields if not item.createable)
-        self._not_updateable = frozenset(
-            item.name
-            for item in fields
-            # The REST API guide: the content of a version cannot be updated.
-            if not item.updateable or (is_version and item.type == "base64")
-        )
-        self._not_null = frozenset(
-            item.name for item in fields if not item.nillable and item.type != "boolean"
-        )
 
     def write(self, operation: str, rows: Sequence[Mapping[str, object]]) -> list[RowOutcome]:
         outcomes: list[RowOutcome] = []
@@ -199,24 +180,25 @@ class _Writer:
         return creating
 
     def _create(self, drafts: Sequence[RowDraft], now: datetime) -> None:
+        creation, misplaced = self._setup.creation, self._setup.misplaced
         for draft in drafts:
-            self._refuse_unwriteable(draft, self._not_createable)
+            self._refuse_unwriteable(draft, self._setup.not_createable)
         drafts = [draft for draft in drafts if not draft.errors]
-        given = [] if self._misplaced is None else [frozenset(draft.values) for draft in drafts]
-        self._creation.complete(self._conn, drafts, now)
+        given = [] if misplaced is None else [frozenset(draft.values) for draft in drafts]
+        creation.complete(self._conn, drafts, now)
         if self._documents is not None:
             self._documents.number(drafts, now)
         for draft, names in zip(drafts, given, strict=False):
             self._refuse_misplaced(draft, names)
         for draft in drafts:
-            missing = self._creation.missing(draft.values)
+            missing = creation.missing(draft.values)
             if missing:
                 draft.errors.append(refusals.required_missing(missing))
         self._check_records(drafts)
         sound = [draft for draft in drafts if not draft.errors]
         if sound:
-            self._creation.number(self._conn, sound, now)
-            self._creation.insert(self._conn, sound)
+            creation.number(self._conn, sound, now)
+            creation.insert(self._conn, sound)
             if self._documents is not None:
                 self._documents.publish(sound, now)
         for draft in drafts:
@@ -254,30 +236,30 @@ class _Writer:
                 draft.errors.append(refusals.entity_is_deleted())
             else:
                 draft.before = before
-                self._refuse_unwriteable(draft, self._not_updateable)
+                self._refuse_unwriteable(draft, self._setup.not_updateable)
             seen.add(draft.id or "")
 
     def _columns_that_matter(self, drafts: Sequence[RowDraft]) -> Sequence[str]:
         columns = self._sobject.columns
-        if self._derive is not None or self._rules:
+        if self._setup.derive is not None or self._rules:
             return columns
-        matter = self._always_read.union(*(draft.values for draft in drafts))
+        matter = self._setup.always_read.union(*(draft.values for draft in drafts))
         return [name for name in columns if name in matter]
 
     def _changed(self, draft: RowDraft, moment: str) -> tuple[str, ...]:
         """Complete an update to a record; returns the names of the fields that change."""
-        before, given = draft.before or {}, draft.values
+        setup, before, given = self._setup, draft.before or {}, draft.values
         if None in given.values():
-            emptied = [name for name in given if given[name] is None and name in self._not_null]
+            emptied = [name for name in given if given[name] is None and name in setup.not_null]
             if emptied:
                 draft.errors.append(refusals.required_missing(emptied))
         record = draft.values = {**before, **given}
         touched: Iterable[str] = given
-        if self._derive is not None:
+        if setup.derive is not None:
             names = frozenset(given)
-            self._derive(record, names, moment)
+            setup.derive(record, names, moment)
             self._refuse_misplaced(draft, names)
-            touched = tuple(record) if self._derives_much else (*given, "Name")
+            touched = tuple(record) if setup.derives_much else (*given, "Name")
         differing = {name for name in touched if before.get(name) != record.get(name)}
         record.update(zip(_SYSTEM, (moment, self._user.id, moment), strict=True))
         return tuple(sorted(differing.union(_SYSTEM)))
@@ -297,7 +279,8 @@ class _Writer:
         self._rules.find_duplicates(drafts)
 
     def _refuse_misplaced(self, draft: RowDraft, given: frozenset[str]) -> None:
-        names = self._misplaced(draft.values, given) if self._misplaced else []
+        misplaced = self._setup.misplaced
+        names = misplaced(draft.values, given) if misplaced else []
         if names:
             draft.errors.append(refusals.bad_fields(self._sobject.name, names))
 

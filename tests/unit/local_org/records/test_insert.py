@@ -1,6 +1,8 @@
 import pytest
 
 from runner.local_org.app import open_org
+from runner.local_org.ids import make_id
+from runner.local_org.org import User
 from runner.local_org.records import WriteCall, write
 
 
@@ -370,3 +372,13 @@ def test_objects_that_show_few_system_fields_are_written_like_the_others(
 def test_jobs_of_the_system_are_only_read(book):
     refusal = book.refusal("insert", "CronTrigger", {"State": "WAITING"})
     assert refusal[0] == "INVALID_TYPE_FOR_OPERATION"
+
+
+def test_a_record_belongs_to_the_user_who_creates_it_whoever_did_so_before(book):
+    account = book.org.catalog.sobject("Account")
+    other = User(make_id("005", 77), "other@local.example", "Other", "other@local.example")
+    for user in (book.org.user, other, book.org.user):
+        with book.org.store.writing() as conn:
+            (outcome,) = write(book.org, conn, WriteCall("insert", account, [{"Name": "A"}], user))
+        record = book.get("Account", outcome.id)
+        assert [record["OwnerId"], record["CreatedById"]] == [user.id, user.id]
