@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Collection, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -18,7 +20,6 @@ from runner import events
 from runner.engine.context import LOOKUPS, PARTS, PLANNED, SNAPSHOT, Context
 from runner.engine.known_lookups import KnownLookups
 from runner.engine.schedule import Schedule
-from runner.engine.stage_ahead import StageAhead
 from runner.engine.task_conflicts import conflicts_of
 from runner.engine.task_end import TaskEnd, skipped, stopped_by
 from runner.errors import (
@@ -38,6 +39,9 @@ from runner.job.order import in_order, left_out
 from runner.job.source_query import SourceQuery, query_name
 from runner.lanes import Lanes
 from runner.outcome import RunOutcome, TaskOutcome, TaskStatus
+
+if TYPE_CHECKING:
+    from runner.engine.stage_ahead import StageAhead
 
 _ENDS_THE_RUN = frozenset({ExitCode.SIGN_IN, ExitCode.TEMPORARY, ExitCode.STOPPED})
 """Whatever `on_error` says: every further request would meet the same answer, or must not be."""
@@ -79,11 +83,20 @@ def run_tasks(context: Context, *, only: Collection[str] = (), parallel: int = 1
         width = min(parallel, schedule.most_at_once)
     with (
         KnownLookups(context.folder / LOOKUPS) as lookups,
-        StageAhead(tasks if width == 1 else ()) as ahead,
+        _ahead(tasks, width) as ahead,
         Lanes[str, TaskEnd](width) as lanes,
     ):
         run = replace(context, lookups=lookups, ahead=ahead)
         return _TaskRuns(run, schedule, lanes, left_out(tasks)).run()
+
+
+def _ahead(tasks: Sequence[AnyTask], width: int) -> AbstractContextManager[StageAhead | None]:
+    """What reads rows of tasks ahead, if one follows another."""
+    if width > 1 or len(tasks) < 2:  # noqa: PLR2004 - none follows a single one
+        return nullcontext()
+    from runner.engine.stage_ahead import StageAhead  # noqa: PLC0415 - most runs have one task
+
+    return StageAhead(tasks)
 
 
 class _TaskRuns:
