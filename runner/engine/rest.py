@@ -31,7 +31,7 @@ from runner.salesforce.rest.write import (
 )
 from runner.state.run_records import PartRecord
 
-MOST_REQUESTS = 12
+MOST_REQUESTS = 16
 """Requests in flight at once."""
 BATCH_ROWS = 200
 _ANSWER_LOST = "The request was sent but its answer was lost, so the record may have been written."
