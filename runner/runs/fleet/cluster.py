@@ -46,13 +46,10 @@ _GONE = (OSError, TimeoutError, RuntimeError, AttributeError)
 
 
 class LostJobError(RunnerError):
-    """Nobody knows how a job ended: its workers died again and again, or the scheduler has gone.
-
-    Attributes:
-        by_deaths: Whether it is that workers died which had this job, running or next.
-    """
+    """Nobody knows how a job ended: its workers died again and again, or the scheduler has gone."""
 
     by_deaths = False
+    """Whether it is that workers died which had this job, running or next."""
 
     def __init__(self, message: str, advice: str) -> None:
         super().__init__(message, hint=f"{advice} Run the job again: an unfinished run is resumed.")

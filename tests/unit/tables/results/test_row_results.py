@@ -7,46 +7,17 @@ from runner.job.endpoints import FileFormat, FileShape, FileSource
 from runner.job.model import Verb
 from runner.outcome import Counts, RowResult, RowStatus
 from runner.tables.field_types import FieldKind, MappedColumn
-from runner.tables.results.bulk_results import ResultFiles
 from runner.tables.results.row_results import RowResults
 from runner.tables.sources.open import read_columns
 from runner.tables.staging.rows import StagedRows
 from runner.tables.staging.snapshot import read_snapshot, save_snapshot
+from tests.unit.tables.results.parts import read, take_in
 
 KEYED = [
     MappedColumn("Key__c", "k", required=True),
     MappedColumn("AnnualRevenue", "n", FieldKind.NUMBER),
 ]
 THREE = b"k,n\na,912260031\nb,2\nc,3\n"
-
-
-def read(file):
-    with file.open(encoding="utf-8", newline="") as stream:
-        return list(csv.DictReader(stream))
-
-
-def take_in(results, part, *, succeeded, failed, unprocessed):
-    results.add_part(results.match(part, ResultFiles(succeeded, failed, unprocessed), "750x"))
-
-
-@pytest.fixture
-def one_part(stage, tmp_path):
-    def make(content, columns):
-        staging = stage(content, columns)
-        (part,) = list(staging.parts(tmp_path / "parts"))
-        return RowResults(staging), part
-
-    return make
-
-
-@pytest.fixture
-def answer(tmp_path):
-    def write(name, text):
-        file = tmp_path / f"{name}.csv"
-        file.write_text(text, encoding="utf-8", newline="")
-        return file
-
-    return write
 
 
 def test_rest_results_are_written_beside_the_sources_own_columns(stage, tmp_path):
@@ -269,46 +240,6 @@ def test_rows_without_a_key_are_found_in_any_order_and_form(one_part, answer, tm
     assert results.write_files(tmp_path).created == len(rows)
     found = read(tmp_path / "succeeded.csv")
     assert all(each["sf__Id"] == f"001{int(each['sf__Row']):015}" for each in found)
-
-
-@pytest.mark.parametrize("is_key", [True, False], ids=["key", "content"])
-@pytest.mark.parametrize("digits", [0, 12, 15])
-def test_long_numbers_that_are_the_same_double_are_told_apart(
-    one_part, answer, tmp_path, is_key, digits
-):
-    """Numbers next to each other above 2**53, which the org echoes with an exponent."""
-    columns = [MappedColumn("Number__c", None, FieldKind.NUMBER, required=is_key)]
-    sent = [str(9_007_199_254_740_992 // 10**digits + n) for n in range(9)]
-    source = "Number__c\n" + "".join(f"{each}\n" for each in sent)
-    results, part = one_part(source.encode(), columns)
-    told = [
-        f'"001{at}","true","{each[0]}.{each[1:] or 0}E{len(each) - 1}"\n'
-        for at, each in enumerate(sent, start=1)
-    ]
-    succeeded = answer("ok", "sf__Id,sf__Created,Number__c\n" + "".join(told[::-1]))
-    take_in(results, part, succeeded=succeeded, failed=None, unprocessed=None)
-    assert results.write_files(tmp_path).created == len(sent)
-    found = read(tmp_path / "succeeded.csv")
-    assert [each["sf__Id"] for each in found] == [f"001{each['sf__Row']}" for each in found]
-
-
-def test_numbers_that_the_org_rounds_are_matched_where_one_row_fits(one_part, answer, tmp_path):
-    columns = [MappedColumn("Number__c", None, FieldKind.NUMBER)]
-    results, part = one_part(b"Number__c\n123456789012345678\n123456789012345999\n", columns)
-    told = "001B,true,1.23456789012346E17\n001A,true,1.2345678901234568E17\n"
-    succeeded = answer("ok", "sf__Id,sf__Created,Number__c\n" + told)
-    take_in(results, part, succeeded=succeeded, failed=None, unprocessed=None)
-    results.write_files(tmp_path)
-    assert [each["sf__Id"] for each in read(tmp_path / "succeeded.csv")] == ["001A", "001B"]
-
-
-def test_a_number_that_fits_several_rows_leaves_them_in_doubt(one_part, answer, tmp_path):
-    columns = [MappedColumn("Number__c", None, FieldKind.NUMBER)]
-    results, part = one_part(b"Number__c\n9007199254740992\n9007199254740993\n", columns)
-    told = '001A,true,"9.007199254740992E15"\n001B,true,"9.007199254740992E15"\n'
-    succeeded = answer("ok", "sf__Id,sf__Created,Number__c\n" + told)
-    with pytest.raises(UnexpectedAnswerError, match="rows without a result: 2"):
-        take_in(results, part, succeeded=succeeded, failed=None, unprocessed=None)
 
 
 def test_a_result_of_a_row_that_was_not_sent_is_none_of_those_without_a_key(one_part, answer):
