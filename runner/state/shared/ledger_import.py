@@ -84,7 +84,9 @@ def adding_to(
         connection.execute(_NOBODY_WRITES)
         found = _compared(connection, given, database.name)
         for table in OF_RUNS:
-            _insert(connection, given, table, "run_id", found.new)
+            for run_id in found.new:
+                rows = _given(given, table, "WHERE run_id = ? ORDER BY rowid", (run_id,))
+                _add_rows(connection, table, rows)
         _add_notifications(connection, given, found.new)
         _add_marks(connection, given, found.new_marks)
         mirrors = _add_mirrors(connection, given)
@@ -143,20 +145,6 @@ def _as_set(rows: Iterable[Plain], names: list[str]) -> set[tuple[Any, ...]]:
 def _found(connection: Statements, table: str, key: Mapping[str, Any]) -> list[Plain]:
     where = " AND ".join(f"{name} = :{name}" for name in key)
     return connection.execute(f"SELECT * FROM {table} WHERE {where}", key).fetchall()  # noqa: S608 - own names
-
-
-def _insert(
-    connection: Statements,
-    given: sqlite3.Connection,
-    table: str,
-    key: str,
-    wanted: tuple[Any, ...],
-) -> None:
-    """Add the rows of a table that have one of some keys, in their order."""
-    for each in wanted:
-        _add_rows(
-            connection, table, _given(given, table, f"WHERE {key} = ? ORDER BY rowid", (each,))
-        )
 
 
 def _add_rows(connection: Statements, table: str, rows: Iterator[Plain]) -> None:
