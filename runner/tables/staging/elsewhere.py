@@ -136,7 +136,7 @@ class Elsewhere(Struct):
                         _take(staging, next(staged), digest)
                     digests.append(digest.hexdigest())
         except NotStagedError as error:
-            self.notes = (f"the rows were staged by one worker: {error}",)
+            self.notes = (f"one worker read and mapped all rows: {error}",)
             staging.chunks, staging.blank_rows = (), 0
             for file in (*staging.folder.glob("chunk-*"), *staging.folder.glob("keys-*")):
                 file.unlink()

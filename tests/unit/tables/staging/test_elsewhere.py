@@ -196,7 +196,7 @@ def test_rows_that_others_cannot_stage_are_staged_here(tmp_path):
     with ExitStack() as stack:
         alone = stage(stack, tmp_path)
         together = stage(stack, tmp_path, Here(tmp_path, refuses=1))
-        note = "the rows were staged by one worker: it is tired"
+        note = "one worker read and mapped all rows: it is tired"
         assert note in together.notes
         pictures = [picture(each) for each in (together, alone)]
         assert all(each.pop("written")[0] for each in pictures)

@@ -96,7 +96,7 @@ def test_numbers_that_are_none_have_the_query_read_as_a_whole(tmp_path, database
         alone = stage(stack, tmp_path, "SELECT * FROM orders")
         together = stage(stack, tmp_path, "SELECT * FROM orders", Here(tmp_path, least_rows=20))
         assert together.notes == (
-            "the rows were staged by one worker: the query has numbers such as NaN",
+            "one worker read and mapped all rows: the query has numbers such as NaN",
         )
         assert alone.written == together.written
         assert alone.source_sha256 == together.source_sha256
