@@ -21,10 +21,10 @@ from pathlib import Path
 
 import httpx
 import sqlalchemy
-from moto.server import ThreadedMotoServer
 from werkzeug.serving import WSGIRequestHandler
 
 from tests.benchmarks.start import ORG_FILE, ROOT, RUNNER, environment, served_org
+from tests.object_store import object_store
 from tests.postgresql import USER, cluster, url_of
 
 _JOB = """version: 1
@@ -115,20 +115,8 @@ def _store() -> Iterator[tuple[dict[str, str], Counter[str]]]:
             seen["bytes"] += int(handler.headers.get("content-length") or 0)
 
     WSGIRequestHandler.log_request = note  # type: ignore[method-assign]
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    env = {
-        "AWS_ENDPOINT_URL": f"http://{host}:{port}",
-        "AWS_ACCESS_KEY_ID": "key",
-        "AWS_SECRET_ACCESS_KEY": "secret",
-        "AWS_DEFAULT_REGION": "us-east-1",
-    }
-    httpx.put(f"{env['AWS_ENDPOINT_URL']}/states").raise_for_status()
-    try:
+    with object_store() as env:
         yield env, seen
-    finally:
-        server.stop()
 
 
 if __name__ == "__main__":

@@ -17,6 +17,8 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 import httpx
 import pytest
 
+from tests.object_store import BUCKET, object_store
+
 ORG_FILE = """\
 version: 1
 objects:
@@ -354,20 +356,8 @@ def org(serve_org):
 @pytest.fixture(scope="module")
 def bucket():
     """A bucket of an S3 server: its address, and what tells libraries where it is."""
-    from moto.server import ThreadedMotoServer  # noqa: PLC0415 - few tests have one
-
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    env = {
-        "AWS_ENDPOINT_URL": f"http://{host}:{port}",
-        "AWS_ACCESS_KEY_ID": "key",
-        "AWS_SECRET_ACCESS_KEY": "secret",
-        "AWS_DEFAULT_REGION": "us-east-1",
-    }
-    assert httpx.put(f"{env['AWS_ENDPOINT_URL']}/states").status_code == 200
-    yield "s3://states/crm", env
-    server.stop()
+    with object_store() as env:
+        yield f"s3://{BUCKET}/crm", env
 
 
 @pytest.fixture(scope="module")
