@@ -20,7 +20,7 @@ ONE_WORKER = (
     "tests/unit/report/plan/test_page.py",
     "tests/unit/state/test_s",
     "tests/unit/tables/targets/test_warehouse.py",
-    "tests/unit/tables/test_postgresql.py",
+    "tests/unit/tables/test_postgresql",
 )
 SHORT = ("tests/examples/", "tests/unit/")
 """The cases of a test go to a worker together: a message for each takes as long as some of them."""

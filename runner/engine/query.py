@@ -7,17 +7,19 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Iterable, Iterator
-from functools import partial
+from contextlib import contextmanager, nullcontext
 from itertools import chain
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from runner import events
+from runner.engine.bulk_query import BulkQuery, progress
 from runner.engine.children import Children, without_tables
 from runner.engine.context import Context
 from runner.engine.increment import Increment
 from runner.engine.list_values import values_of_lists
 from runner.engine.long_queries import check_long_query, long_query_named, why_bulk
-from runner.engine.lost_results import LostResultError, lost_results_named
+from runner.engine.lost_results import LostResultError
 from runner.engine.masks import mask_values
 from runner.engine.query_columns import datetimes_of, query_columns
 from runner.engine.query_files import QueryFiles
@@ -38,8 +40,6 @@ from runner.job.query_parts import bound_queries
 from runner.job.soql import selection
 from runner.job.source_query import SourceQuery
 from runner.outcome import Counts, TaskOutcome, TaskStatus
-from runner.salesforce.bulk import query_jobs
-from runner.salesforce.bulk.job import JobInfo, failure_of
 from runner.salesforce.rest.query import (
     LONGEST_QUERY,
     LOST_CURSOR,
@@ -49,12 +49,12 @@ from runner.salesforce.rest.query import (
     pages,
 )
 from runner.salesforce.versions import Feature, require, supports
-from runner.state.run_records import PartRecord
-from runner.tables.targets.bulk_header import join_rows, name_columns
-from runner.tables.targets.deliver import deliver, get_ready
-from runner.tables.targets.masking import masked_pages
+from runner.tables.targets.deliver import copy_ahead, deliver, get_ready
 from runner.tables.targets.rest_pages import FormattedPage, parse_records
 from runner.tables.targets.rest_rows import RestWriter
+
+if TYPE_CHECKING:
+    from runner.tables.targets.copy_ahead import CopyAhead
 
 _LONGEST_BOUNDS = 200
 """Characters that the bounds of an incremental extract add to a query, at most."""
@@ -77,6 +77,13 @@ def run_query(task: QueryTask, context: Context) -> TaskEnd:
     if task.target is not None:
         get_ready(task.target)
     query = _Query(task, context, folder)
+    with query.copied_ahead() as ahead:
+        return _fetched_and_delivered(query, task, context, folder, ahead)
+
+
+def _fetched_and_delivered(
+    query: _Query, task: QueryTask, context: Context, folder: Path, ahead: CopyAhead | None
+) -> TaskEnd:
     api, rows = query.fetch(folder / RECORDS)
     notes, extracted = (*_org_of(task, context), *query.notes()), None
     if query.increment is not None:
@@ -98,7 +105,9 @@ def run_query(task: QueryTask, context: Context) -> TaskEnd:
         keep_rows = _is_source(task, context)
         state = query.increment.state_of(extracted) if query.increment and extracted else None
         rows_file = folder / RECORDS
-        kept += deliver(rows_file, target, query.columns, keep_rows=keep_rows, state=state)
+        kept += deliver(
+            rows_file, target, query.columns, keep_rows=keep_rows, state=state, ahead=ahead
+        )
     shutil.rmtree(folder / RECONCILE, ignore_errors=True)
     outcome = TaskOutcome(
         name=task.name,
@@ -108,7 +117,7 @@ def run_query(task: QueryTask, context: Context) -> TaskEnd:
         counts=repaired.counted(Counts(read=rows, written=rows if target else 0)),
         api=api.value,
         target=place_of(task.target) if task.target else None,
-        bulk_job_ids=tuple(query.job_ids),
+        bulk_job_ids=tuple(query.bulk.job_ids),
         notes=(*notes, *kept),
     )
     return TaskEnd(outcome, extracted=extracted)
@@ -199,8 +208,7 @@ class _Query:
         self._masks = mask_values(task, context) if isinstance(task, SourceQuery) else {}
         self._files = QueryFiles(task, context, known) if task.files else None
         self.children = Children(context, self._selection, task.children, folder)
-        self.job_ids: list[str] = []
-        self._recorded = ""
+        self.bulk = BulkQuery(task, context, self._deadline, self.columns, self._masks)
         self._writer: RestWriter | None = None
 
     def _bound(self, folder: Path) -> list[str]:
@@ -216,7 +224,7 @@ class _Query:
     def also(self, task: QueryTask, to: Path) -> int:
         """Fetch the rows of another query of this task into a file; how many there are."""
         other = _Query(task, self._context, to.parent)
-        other.job_ids = self.job_ids
+        other.bulk.job_ids = self.bulk.job_ids
         return other.fetch(to)[1]
 
     def notes(self) -> tuple[str, ...]:
@@ -230,6 +238,16 @@ class _Query:
             f" to {place_of(each.table.target)}"
             for each in self.children.tables
         )
+
+    @contextmanager
+    def copied_ahead(self) -> Iterator[CopyAhead | None]:
+        """Copy rows while they arrive, if they are delivered as they arrive."""
+        ahead = None
+        if self.increment is None and self._task.target is not None:
+            ahead = copy_ahead(self._task.target, self.columns)
+        with ahead or nullcontext():
+            self.bulk.ahead = ahead
+            yield ahead
 
     def fetch(self, to: Path) -> tuple[Api, int]:
         """Fetch the rows into a file; returns the API used and how many there are.
@@ -267,7 +285,7 @@ class _Query:
                 check_long_query(self._task, self._soqls, self._context.sink)
             require(self._context.version, Feature.BULK_QUERY, why_bulk(self._task))
             with long_query_named(self._task, self._soqls):
-                return Api.BULK, self._over_bulk(to)
+                return Api.BULK, self.bulk.fetch(self._soqls, to)
         session, deleted = self._context.session, self._task.deleted
         found = chain.from_iterable(
             pages(session, soql, deleted=deleted, read=self._formatted) for soql in self._soqls
@@ -275,7 +293,7 @@ class _Query:
         first = next(found)
         if isinstance(first, QueryPage) and self._is_for_bulk(first):
             try:
-                return Api.BULK, self._over_bulk(to)
+                return Api.BULK, self.bulk.fetch(self._soqls, to)
             except (TransientError, LostResultError):
                 raise
             except OrgError as error:
@@ -320,7 +338,7 @@ class _Query:
                 else:
                     self._context.disk.add(memoryview(page.raw).nbytes)
                     rows += self._write(writer, page, rows)
-                self._report(rows, page.total_size)
+                self._context.sink(progress(self._task, rows, page.total_size))
         self.columns = writer.columns
         return rows
 
@@ -343,57 +361,3 @@ class _Query:
     def _report_files(self, rows: int, files: int) -> None:
         self._deadline.check()
         self._context.sink(events.Progress(self._task.name, rows, note=_files(files)))
-
-    def _over_bulk(self, to: Path) -> int:
-        if len(self._soqls) == 1:
-            return self._over_one_job(self._soqls[0], to)
-        rows = 0
-        pieces: list[Path] = []
-        for number, soql in enumerate(self._soqls, start=1):
-            piece = to.with_name(f"records-{number}.csv")
-            rows += self._over_one_job(soql, piece)
-            pieces.append(piece)
-        join_rows(pieces, to)
-        return rows
-
-    def _over_one_job(self, soql: str, to: Path) -> int:
-        session, task = self._context.session, self._task
-        self._deadline.check()
-        job = query_jobs.create_job(session, soql, deleted=task.deleted)
-        self.job_ids.append(job.id)
-        self._record(job)
-        pace = self._deadline.poll_pace(self._context.first_poll_seconds)
-        with self._deadline.named_in_errors(), lost_results_named(job):
-            ended = query_jobs.poll(session, job.id, pace, self._record)
-        failure = failure_of(ended)
-        if failure is not None:
-            raise failure
-        with lost_results_named(job):
-            rows = query_jobs.download(
-                session,
-                job.id,
-                to,
-                expected=ended.processed,
-                rewrite=partial(masked_pages, self._masks) if self._masks else None,
-                report=lambda rows: self._report_download(rows, ended.processed),
-            )
-        name_columns(to, self.columns)
-        return rows
-
-    def _report_download(self, rows: int, total: int) -> None:
-        self._context.disk.measure()
-        self._report(rows, total)
-
-    def _record(self, job: JobInfo) -> None:
-        if job.state != self._recorded:  # each line of the ledger waits for the disk
-            self._recorded = job.state
-            part = PartRecord(
-                part=len(self.job_ids), state=job.state, rows=job.processed, bulk_job_id=job.id
-            )
-            self._context.ledger.record_part(self._context.run_id, self._task.name, part)
-        note = f"{job.state} {job.id}"
-        self._context.sink(events.Progress(self._task.name, job.processed, note=note))
-
-    def _report(self, rows: int, total: int) -> None:
-        known = total if total >= rows else None  # the org may not have said how many there are
-        self._context.sink(events.Progress(self._task.name, rows, known))

@@ -44,6 +44,15 @@ def as_it_is(chunks: Iterator[bytes]) -> Iterator[bytes]:
     return chunks
 
 
+Grown = Callable[[Path, int, int], None]
+"""Gets, while a page is arriving, a file, how many bytes of it are there, and about how many rows.
+Nobody has checked them; fewer bytes than before mean that a page comes again from its start."""
+
+
+def unwatched(_file: Path, _size: int, _rows: int) -> None:
+    """Nobody wants to know."""
+
+
 class CsvPage:
     """One page; read it to its end, then check it."""
 
@@ -65,6 +74,8 @@ class CsvPage:
         """Records that the org says the page has; None where it does not."""
         self.header = b""
         """Its first line, without the line end."""
+        self.line_end = b"\n"
+        """Of its first line."""
         self._ends_with_connection = not is_delimited(headers)
         self._lines = 0
         self._in_quotes = False
@@ -94,6 +105,8 @@ class CsvPage:
             raise self._damaged("it is not UTF-8") from error
         except DamagedAnswerError as error:
             raise self._damaged(error.reason) from error
+        if self.header.endswith(b"\r"):
+            self.line_end = b"\r\n"
         self.header = self.header.removeprefix(_BOM).rstrip(b"\r")
 
     def check(self, expected: int | None = None) -> None:
@@ -190,6 +203,7 @@ def save_pages(  # noqa: PLR0913 - a path, and how it is called and counted
     expected: int | None = None,
     report: Callable[[int], None] | None = None,
     rewrite: Rewrite = as_it_is,
+    grown: Grown = unwatched,
 ) -> int | None:
     """Save a CSV that comes in pages as one file with one header.
 
@@ -204,6 +218,7 @@ def save_pages(  # noqa: PLR0913 - a path, and how it is called and counted
         expected: Records of all pages together, where they are known.
         report: Is given the rows so far, after each page.
         rewrite: Changes each page before any of it is saved.
+        grown: Gets how much has arrived of the temporary file that becomes the file.
 
     Returns:
         Rows, as the org counts them and as they arrived; None where the org does not count them.
@@ -216,7 +231,11 @@ def save_pages(  # noqa: PLR0913 - a path, and how it is called and counted
     """
     rows, is_counted = 0, False
     with atomic_write(to) as temporary, temporary.open("w+b") as file:
-        for page in _pages(session, path, file, _Expected(what, None, expected, rewrite)):
+
+        def tell(size: int, more_rows: int) -> None:
+            grown(temporary, size, rows + more_rows)
+
+        for page in _pages(session, path, file, _Expected(what, None, expected, rewrite), tell):
             rows += page.records
             is_counted |= page.declared is not None
             if report is not None:
@@ -224,12 +243,14 @@ def save_pages(  # noqa: PLR0913 - a path, and how it is called and counted
     return rows if is_counted else None
 
 
-def _pages(session: Session, path: str, file: BinaryIO, expected: _Expected) -> Iterator[CsvPage]:
+def _pages(
+    session: Session, path: str, file: BinaryIO, expected: _Expected, tell: Tell
+) -> Iterator[CsvPage]:
     followed: set[str] = set()
     params: dict[str, str] = {}
     while True:
         request = OrgRequest("GET", path, headers={"Accept": "text/csv"}, params=params)
-        answer, page = _append(session, request, file, expected)
+        answer, page = _append(session, request, file, expected, tell)
         yield page
         left = None if expected.records is None else max(0, expected.records - page.records)
         expected = replace(expected, header=page.header, records=left)
@@ -254,7 +275,7 @@ class _Expected(Struct, frozen=True):
 
 
 def _append(
-    session: Session, request: OrgRequest, file: BinaryIO, expected: _Expected
+    session: Session, request: OrgRequest, file: BinaryIO, expected: _Expected, tell: Tell
 ) -> tuple[OrgResponse, CsvPage]:
     start = file.tell()
     pages: list[CsvPage] = []
@@ -265,7 +286,8 @@ def _append(
         page = CsvPage(expected.what, headers)
         pages[:] = [page]
         arriving = expected.rewrite(page.read(chunks))
-        file.writelines(arriving if expected.header is None else _without_header(arriving))
+        wanted = arriving if expected.header is None else _without_header(arriving)
+        write_page(wanted, file, page, tell)
         is_last = headers.get("sforce-locator", "") in _LAST_PAGE
         page.check(expected.records if is_last else None)
         if expected.header not in (None, page.header):
@@ -273,8 +295,28 @@ def _append(
             raise DamagedAnswerError(f"The {expected.what}", reason)
 
     answer = session.download(request, receive)
-    _end_line(file)
+    end_line(file, pages[0].line_end)
+    tell(file.tell(), pages[0].records)
     return answer, pages[0]
+
+
+Tell = Callable[[int, int], None]
+"""Gets the size of a file, and how many rows of the page at its end are there."""
+
+
+def write_page(chunks: Iterator[bytes], file: BinaryIO, page: CsvPage, tell: Tell) -> None:
+    """Write a page to the end of a file as it arrives, and say so now and then."""
+    size = told = file.tell()
+    tell(told, 0)
+    for chunk in chunks:
+        size += file.write(chunk)
+        if size - told >= _TOLD_BYTES:
+            file.flush()
+            tell(size, page.records)
+            told = size
+
+
+_TOLD_BYTES = 1 << 20
 
 
 def _without_header(chunks: Iterator[bytes]) -> Iterator[bytes]:
@@ -287,10 +329,15 @@ def _without_header(chunks: Iterator[bytes]) -> Iterator[bytes]:
     yield from chunks
 
 
-def _end_line(file: BinaryIO) -> None:
-    """End the last line, so that the next page starts a new one."""
-    if file.tell() == 0:
-        return
-    file.seek(-1, os.SEEK_CUR)
-    if file.read(1) != b"\n":
-        file.write(b"\n")
+def end_line(file: BinaryIO, line_end: bytes) -> None:
+    """End the last line of a file as its others end, so that the next page starts a new one.
+
+    Args:
+        file: At its end; it can be read, too.
+        line_end: Of its other lines.
+    """
+    if file.tell() > 0:
+        file.seek(-1, os.SEEK_CUR)
+        if file.read(1) != b"\n":
+            file.write(line_end)
+    file.flush()

@@ -1,7 +1,7 @@
 """A Bulk query's pages in parallel: from version 58.0 the org lists them all in advance.
 
-Knows `resultPages`. Each page goes into its own file, which is appended to the rows in order; only
-a few are on disk at once. Never looks into a row.
+Knows `resultPages`. The first page goes straight into the file of the rows, each other into its own
+file, which is appended to them in order; only a few are on disk at once. Never looks into a row.
 """
 
 from __future__ import annotations
@@ -10,17 +10,26 @@ import os
 import shutil
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
-from itertools import count
 from pathlib import Path
 from typing import BinaryIO
 
 import msgspec
 from msgspec import Struct
+from msgspec.structs import replace
 
 from runner.errors import DamagedAnswerError, UnexpectedAnswerError
 from runner.files import atomic_write
 from runner.parallel import parallel_map
-from runner.salesforce.bulk.csv_pages import CsvPage, Rewrite, as_it_is
+from runner.salesforce.bulk.csv_pages import (
+    CsvPage,
+    Grown,
+    Rewrite,
+    Tell,
+    as_it_is,
+    end_line,
+    unwatched,
+    write_page,
+)
 from runner.salesforce.http.json_answers import read_json
 from runner.salesforce.http.messages import OrgRequest, path_of
 from runner.salesforce.session import Session
@@ -33,9 +42,11 @@ _CSV = {"Accept": "text/csv"}
 class _Page(Struct, frozen=True):
     """A page on disk."""
 
-    file: Path
+    file: Path | None
+    """None if it is where it belongs."""
     rows: int
     header: bytes
+    line_end: bytes
 
 
 def save_in_parallel(  # noqa: PLR0913 - a path, and how it is called, counted and saved
@@ -46,6 +57,7 @@ def save_in_parallel(  # noqa: PLR0913 - a path, and how it is called, counted a
     what: str,
     report: Callable[[int], None],
     rewrite: Rewrite = as_it_is,
+    grown: Grown = unwatched,
 ) -> int:
     """Save every page of a result as one file, in their order, with one header.
 
@@ -56,6 +68,7 @@ def save_in_parallel(  # noqa: PLR0913 - a path, and how it is called, counted a
         what: Names the result in messages.
         report: Is given the rows so far, after each page.
         rewrite: Changes each page before any of it is saved.
+        grown: Gets how much has arrived of the temporary file that becomes the file.
 
     Returns:
         Rows, as the org counts them and as they arrived.
@@ -66,8 +79,12 @@ def save_in_parallel(  # noqa: PLR0913 - a path, and how it is called, counted a
         StateError: The file cannot be written.
         UnexpectedAnswerError: The pages form a loop, or one does not say how many rows it has.
     """
-    with atomic_write(to) as temporary, temporary.open("wb") as out:
-        return _append_pages(_Result(session, path, what, rewrite), out, to, report)
+    with atomic_write(to) as temporary, temporary.open("w+b") as out:
+
+        def tell(size: int, rows: int) -> None:
+            grown(temporary, size, rows)
+
+        return _append_pages(_Result(session, path, what, rewrite), out, to, report, tell)
 
 
 class _Result(Struct, frozen=True):
@@ -79,23 +96,32 @@ class _Result(Struct, frozen=True):
     rewrite: Rewrite
 
 
-def _append_pages(result: _Result, out: BinaryIO, to: Path, report: Callable[[int], None]) -> int:
-    numbers = count()
+def _append_pages(
+    result: _Result, out: BinaryIO, to: Path, report: Callable[[int], None], tell: Tell
+) -> int:
     beside = to.with_name(f".{to.name}.page")
 
-    def fetch(url: str) -> _Page:
-        return _fetched(result, url, beside.with_name(f"{beside.name}-{next(numbers)}"))
+    def fetch(numbered: tuple[int, str]) -> _Page:
+        number, url = numbered
+        if number == 0:
+            return _received(result, url, out, tell)
+        file = beside.with_name(f"{beside.name}-{number}")
+        with file.open("wb") as stream:
+            return replace(_received(result, url, stream, _unwatched), file=file)
 
     rows = 0
     first: bytes | None = None
     try:
-        for page in parallel_map(fetch, _urls(result), THREADS):
+        for page in parallel_map(fetch, enumerate(_urls(result)), THREADS):
             if first not in (None, page.header):
                 reason = "a page has another header than the first"
                 raise DamagedAnswerError(f"The {result.what}", reason)
-            _append(page.file, out, header=first is None)
+            if page.file is not None:
+                _append(page.file, out)
+            end_line(out, page.line_end)
             first = page.header
             rows += page.rows
+            tell(out.tell(), rows)
             report(rows)
     finally:
         for file in beside.parent.glob(f"{beside.name}-*"):
@@ -128,38 +154,33 @@ def _urls(result: _Result) -> Iterator[str]:
     raise UnexpectedAnswerError(f"The pages of {result.path} form a loop")
 
 
-def _fetched(result: _Result, url: str, file: Path) -> _Page:
+def _unwatched(_size: int, _rows: int) -> None:
+    """Nobody reads a page that has a file of its own."""
+
+
+def _received(result: _Result, url: str, stream: BinaryIO, tell: Tell) -> _Page:
     pages: list[CsvPage] = []
-    with file.open("wb") as stream:
 
-        def receive(headers: Mapping[str, str], chunks: Iterator[bytes]) -> None:
-            stream.seek(0)
-            stream.truncate()
-            page = CsvPage(result.what, headers)
-            pages[:] = [page]
-            stream.writelines(result.rewrite(page.read(chunks)))
-            page.check()
+    def receive(headers: Mapping[str, str], chunks: Iterator[bytes]) -> None:
+        stream.seek(0)
+        stream.truncate()
+        page = CsvPage(result.what, headers)
+        pages[:] = [page]
+        write_page(result.rewrite(page.read(chunks)), stream, page, tell)
+        page.check()
 
-        result.session.download(OrgRequest("GET", url, headers=_CSV), receive)
+    result.session.download(OrgRequest("GET", url, headers=_CSV), receive)
     page = pages[0]
     if page.declared is None:
         raise UnexpectedAnswerError(f"The org does not say how many rows {url} contains")
-    return _Page(file, page.records, page.header)
+    return _Page(None, page.records, page.header, page.line_end)
 
 
-def _append(file: Path, out: BinaryIO, *, header: bool) -> None:
-    """Append a page; a header of API names contains no line ends."""
+def _append(file: Path, out: BinaryIO) -> None:
+    """Append a page without its header, which, of API names, contains no line ends."""
     with file.open("rb") as page:
-        if not header:
-            page.readline()
-        start = page.tell()
-        out.flush()
-        _copy(page, start, out)
-        page.seek(0, os.SEEK_END)
-        if page.tell() > start:
-            page.seek(-1, os.SEEK_END)
-            if page.read(1) != b"\n":
-                out.write(b"\n")
+        page.readline()
+        _copy(page, page.tell(), out)
     file.unlink()
 
 

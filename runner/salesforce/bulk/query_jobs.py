@@ -11,7 +11,7 @@ from http import HTTPStatus
 from pathlib import Path
 
 from runner.errors import OrgError, UnexpectedAnswerError
-from runner.salesforce.bulk.csv_pages import Rewrite, as_it_is, save_pages
+from runner.salesforce.bulk.csv_pages import Grown, Rewrite, as_it_is, save_pages, unwatched
 from runner.salesforce.bulk.job import JobInfo, Pace, job_of, wait_for_end
 from runner.salesforce.bulk.parallel_pages import save_in_parallel
 from runner.salesforce.http.messages import OrgRequest, json_body, segment
@@ -67,6 +67,7 @@ def download(  # noqa: PLR0913 - a job, and how its rows are counted and saved
     expected: int = 0,
     report: Callable[[int], None] | None = None,
     rewrite: Rewrite | None = None,
+    grown: Grown = unwatched,
 ) -> int:
     """Save the rows of a complete job as one CSV with one header.
 
@@ -78,6 +79,7 @@ def download(  # noqa: PLR0913 - a job, and how its rows are counted and saved
             version lists their pages, these are downloaded in parallel.
         report: Is given the rows so far, after each page.
         rewrite: Changes each page before any of it is saved.
+        grown: Gets how much has arrived of the temporary file that becomes the file.
 
     Returns:
         Rows, as the org counts them and as they arrived.
@@ -89,7 +91,14 @@ def download(  # noqa: PLR0913 - a job, and how its rows are counted and saved
     path = _job_path(job_id)
     version = session.api_version or ""
     if expected > FEW_ROWS and supports(version, Feature.BULK_RESULT_PAGES):
-        rows = _in_parallel(session, path, to, report or _unreported, rewrite or as_it_is)
+        rows = _in_parallel(
+            session,
+            path,
+            to,
+            report=report or _unreported,
+            rewrite=rewrite or as_it_is,
+            grown=grown,
+        )
         if rows == expected:
             return rows
     saved = save_pages(
@@ -100,19 +109,28 @@ def download(  # noqa: PLR0913 - a job, and how its rows are counted and saved
         expected=expected or None,
         report=report,
         rewrite=rewrite or as_it_is,
+        grown=grown,
     )
     if saved is None:
         raise UnexpectedAnswerError(f"The org does not say how many rows query job {job_id} found")
     return saved
 
 
-def _in_parallel(
-    session: Session, path: str, to: Path, report: Callable[[int], None], rewrite: Rewrite
+def _in_parallel(  # noqa: PLR0913 - as `download`
+    session: Session,
+    path: str,
+    to: Path,
+    *,
+    report: Callable[[int], None],
+    rewrite: Rewrite,
+    grown: Grown,
 ) -> int | None:
     """Rows saved; None where the org does not list the pages, so that they come one by one."""
     try:
         what = _result_of(path)
-        return save_in_parallel(session, path, to, what=what, report=report, rewrite=rewrite)
+        return save_in_parallel(
+            session, path, to, what=what, report=report, rewrite=rewrite, grown=grown
+        )
     except OrgError as error:
         if error.status != HTTPStatus.NOT_FOUND:
             raise

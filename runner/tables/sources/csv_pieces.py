@@ -68,9 +68,17 @@ def pieces(file: Path, *, header: bool = True) -> Iterator[Iterator[Path]]:
 def contents(file: Path, *, header: bool = True) -> Iterator[bytes]:
     """Read a file in pieces that end where a record ends, without its header."""
     blocks = file_blocks(file)
-    if header:
-        first = next(blocks, b"")
-        blocks = chain([first[len(header_bytes(first, PLAIN_CSV.quote)) :]], blocks)
+    return whole_records(without_header(blocks) if header else blocks)
+
+
+def without_header(blocks: Iterator[bytes]) -> Iterator[bytes]:
+    """Leave out the first record, which ends in the first block."""
+    first = next(blocks, b"")
+    return chain([first[len(header_bytes(first, PLAIN_CSV.quote)) :]], blocks)
+
+
+def whole_records(blocks: Iterator[bytes]) -> Iterator[bytes]:
+    """Cut blocks into pieces that end where a record ends."""
     return cut_chunks(blocks, PLAIN_CSV.quote.encode())
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import csv
 import shutil
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from runner.errors import UnexpectedAnswerError
@@ -31,8 +31,8 @@ def name_columns(rows: Path, columns: Sequence[QueryColumn]) -> None:
         UnexpectedAnswerError: The rows lack a column.
     """
     header = column_names(rows)
-    names = {each.name.lower(): each.name for each in columns if not each.from_fields}
-    wanted = [names.get(column.lower(), column) for column in header]
+    names = _names(columns)
+    wanted = _named(header, names)
     missing = names.keys() - {column.lower() for column in header}
     if missing:
         column = next(each.name for each in columns if each.name.lower() in missing)
@@ -42,10 +42,28 @@ def name_columns(rows: Path, columns: Sequence[QueryColumn]) -> None:
             hint="Give it an alias if it is the result of a function, or use `api: rest`.",
         )
     order = [each.name for each in columns]
-    if order != wanted and sorted(order) == sorted(wanted):
+    if _is_reordered(order, wanted):
         _reorder(rows, [wanted.index(each) for each in order], order)
     elif header != wanted:
         _rename(rows, wanted)
+
+
+def names_in_place(header: Sequence[str], columns: Sequence[QueryColumn]) -> list[str] | None:
+    """The names that `name_columns` will write over a header; None if it will move columns, too."""
+    wanted = _named(header, _names(columns))
+    return None if _is_reordered([each.name for each in columns], wanted) else wanted
+
+
+def _names(columns: Sequence[QueryColumn]) -> dict[str, str]:
+    return {each.name.lower(): each.name for each in columns if not each.from_fields}
+
+
+def _named(header: Sequence[str], names: Mapping[str, str]) -> list[str]:
+    return [names.get(column.lower(), column) for column in header]
+
+
+def _is_reordered(order: Sequence[str], wanted: Sequence[str]) -> bool:
+    return order != wanted and sorted(order) == sorted(wanted)
 
 
 def join_rows(pieces: Sequence[Path], to: Path) -> None:
@@ -62,9 +80,11 @@ def join_rows(pieces: Sequence[Path], to: Path) -> None:
 
 
 def _rename(rows: Path, wanted: Sequence[str]) -> None:
-    line = (",".join('"' + each.replace('"', '""') + '"' for each in wanted) + "\n").encode()
+    line = ",".join('"' + each.replace('"', '""') + '"' for each in wanted).encode()
     with rows.open("r+b") as file:
-        if len(file.readline()) == len(line):  # the letter case differs, as a rule nothing else
+        own = file.readline()
+        line += b"\r\n" if own.endswith(b"\r\n") else b"\n"
+        if len(own) == len(line):  # the letter case differs, as a rule nothing else
             file.seek(0)
             file.write(line)
             return

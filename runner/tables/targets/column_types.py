@@ -44,6 +44,11 @@ class TypedColumn(Struct, frozen=True):
         """Whether it is a number that fits a decimal type."""
         return self.kind is FieldKind.NUMBER and 0 < self.precision <= MOST_DIGITS
 
+    @property
+    def is_described(self) -> bool:
+        """Whether its type is known before any of its values."""
+        return self.kind is not FieldKind.NUMBER or self.is_decimal
+
 
 class TypedRows(Struct, frozen=True):
     """A query's rows on their way to a target."""
@@ -62,8 +67,15 @@ def column_names(rows: Path) -> list[str]:
 
 def typed_columns(rows: Path, known: Sequence[QueryColumn] | None) -> tuple[TypedColumn, ...]:
     """The columns of the rows with their types; a column of which nothing is known is text."""
+    return typed_names(column_names(rows), known)
+
+
+def typed_names(
+    names: Sequence[str], known: Sequence[QueryColumn] | None
+) -> tuple[TypedColumn, ...]:
+    """Columns of these names with their types."""
     described = {each.name.lower(): each for each in known or ()}
-    return tuple(_typed(column, described.get(column.lower())) for column in column_names(rows))
+    return tuple(_typed(column, described.get(column.lower())) for column in names)
 
 
 def _typed(column: str, known: QueryColumn | None) -> TypedColumn:
@@ -124,7 +136,7 @@ def as_described(
             TooNarrowError.
     """
     columns = typed_columns(rows, known)
-    if any(each.kind is FieldKind.NUMBER and not each.is_decimal for each in columns):
+    if not all(each.is_described for each in columns):
         columns = widen(database, rows, columns)
     try:
         write(columns)

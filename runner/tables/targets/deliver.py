@@ -30,19 +30,21 @@ from runner.job.endpoints import (
 from runner.tables.targets.file import Columns, is_plain, target_errors, write_file
 
 if TYPE_CHECKING:
+    from runner.tables.targets.copy_ahead import CopyAhead
     from runner.tables.targets.target_state import TargetState
 
 _COPY_BYTES = 1 << 20
 _READING_UMASK = Lock()
 
 
-def deliver(
+def deliver(  # noqa: PLR0913 - rows and a place, and what goes with them
     rows: Path,
     target: Target,
     columns: Columns,
     *,
     keep_rows: bool,
     state: TargetState | None = None,
+    ahead: CopyAhead | None = None,
 ) -> tuple[str, ...]:
     """Write a query's rows to a target, completely or not at all.
 
@@ -52,6 +54,7 @@ def deliver(
         columns: The described columns; in others, JSON stays JSON and the rest is text.
         keep_rows: Whether `rows` is needed afterwards; otherwise it is moved or deleted.
         state: What a database stores in the same transaction.
+        ahead: The copy of the same rows that began while they arrived, if there is no `state`.
 
     Returns:
         What became of the rows that the target had, for people to read.
@@ -63,7 +66,9 @@ def deliver(
         _move(rows, target.path)
         return ()
     notes: tuple[str, ...] | None
-    if isinstance(target, DatabaseTarget):
+    if ahead is not None and ahead.finish(rows):
+        notes = ()
+    elif isinstance(target, DatabaseTarget):
         notes = _to_database(rows, target, columns, state)
     elif isinstance(target, FolderTarget) and target.shape.format is FileFormat.DELTA:
         notes = _to_delta(rows, target, columns, state)
@@ -72,6 +77,15 @@ def deliver(
     if not keep_rows:
         rows.unlink(missing_ok=True)
     return notes or ()
+
+
+def copy_ahead(target: Target, columns: Columns) -> CopyAhead | None:
+    """What copies a query's rows while they are being downloaded; None for most targets."""
+    if not isinstance(target, DatabaseTarget) or not _is_replaced_by_psycopg(target):
+        return None
+    from runner.tables.targets.copy_ahead import CopyAhead
+
+    return CopyAhead(target, columns or ())
 
 
 def get_ready(target: Target) -> None:

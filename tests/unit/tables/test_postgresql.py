@@ -4,7 +4,7 @@
 import csv
 import subprocess
 import sys
-from contextlib import suppress
+from contextlib import closing, suppress
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -18,10 +18,12 @@ from runner.credentials import SecretReference
 from runner.errors import SourceError, StateError
 from runner.job.endpoints import DatabaseSource, DatabaseTarget, TableMode
 from runner.tables.field_types import FieldKind
+from runner.tables.psycopg_connection import connect_psycopg
 from runner.tables.sources.open import open_source
-from runner.tables.targets.column_types import TypedColumn
+from runner.tables.staging.canonical_values import open_database
+from runner.tables.targets.column_types import TypedColumn, TypedRows
 from runner.tables.targets.deliver import deliver
-from runner.tables.targets.postgresql import seen_too_long
+from runner.tables.targets.postgresql import copy, seen_too_long
 from runner.tables.targets.rest_rows import QueryColumn
 from tests.postgresql import PROGRAMS
 
@@ -246,6 +248,25 @@ def test_a_number_with_more_digits_than_described_is_not_rounded(database, rows)
     ]  # fmt: skip
 
 
+@pytest.mark.parametrize("cut", [1, 3, 150, 1000])
+def test_a_long_number_is_seen_wherever_blocks_are_cut(database, tmp_path, cut):
+    """And at the end of a file without a line end."""
+    file = tmp_path / "records.csv"
+    file.write_text("Id,Amount\n" + "a,1.5\n" * 40 + "b,12.345", encoding="utf-8")
+    content = file.read_bytes()
+    first = len(b"Id,Amount\n")
+
+    def read():
+        yield content[:first]
+        yield from (content[at : at + cut] for at in range(first, len(content), cut))
+
+    columns = (TypedColumn("Id", FieldKind.TEXT), TypedColumn("Amount", FieldKind.NUMBER, 18, 2))
+    with closing(open_database(tmp_path)) as parsing, connect_psycopg(REFERENCE, StateError) as to:
+        to.execute('CREATE TABLE a ("Id" text, "Amount" numeric(18, 2))')
+        with pytest.raises(Exception, match="more decimals than the column has"):
+            copy(to, "a", ["Id", "Amount"], TypedRows(parsing, file, columns), read)
+
+
 def test_whole_numbers_that_are_too_large_are_reported_and_nothing_is_written(database, rows):
     rows.write_text(ROWS + '"006C","","","","true","","9223372036854775808"\n', encoding="utf-8")
     with pytest.raises(StateError, match="out of range for type bigint"):
@@ -282,7 +303,7 @@ _NUMBERS = st.one_of(
 )
 
 
-@given(_NUMBERS, st.integers(0, 4), st.booleans(), st.sampled_from(["", ",x\n", "\n", "\r\n"]))
+@given(_NUMBERS, st.integers(0, 4), st.booleans(), st.sampled_from([",x\n", "\n", "\r\n"]))
 def test_no_number_with_too_many_decimals_is_overseen(text, scale, is_quoted, rest):
     cell = f'"{text}"' if is_quoted else text
     look = seen_too_long([TypedColumn("N", FieldKind.NUMBER, 18, scale)])
