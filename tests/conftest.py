@@ -15,6 +15,7 @@ from tests.prepared import prepare
 ONE_WORKER = (
     "tests/contract/",
     "tests/e2e/shared/",
+    "tests/e2e/test_bulk_pages.py",
     "tests/e2e/test_fleet",
     "tests/property/test_fidelity.py",
     "tests/unit/report/plan/test_page.py",

@@ -48,10 +48,15 @@ def name_columns(rows: Path, columns: Sequence[QueryColumn]) -> None:
         _rename(rows, wanted)
 
 
-def names_in_place(header: Sequence[str], columns: Sequence[QueryColumn]) -> list[str] | None:
-    """The names that `name_columns` will write over a header; None if it will move columns, too."""
+def names_in_place(rows: Path, columns: Sequence[QueryColumn]) -> list[str] | None:
+    """The names that `name_columns` will write over a header; None if it will move rows for it."""
+    header = column_names(rows)
     wanted = _named(header, _names(columns))
-    return None if _is_reordered([each.name for each in columns], wanted) else wanted
+    if _is_reordered([each.name for each in columns], wanted):
+        return None
+    with rows.open("rb") as file:
+        own = file.readline()
+    return wanted if wanted == header or len(_line(wanted, own)) == len(own) else None
 
 
 def _names(columns: Sequence[QueryColumn]) -> dict[str, str]:
@@ -80,10 +85,9 @@ def join_rows(pieces: Sequence[Path], to: Path) -> None:
 
 
 def _rename(rows: Path, wanted: Sequence[str]) -> None:
-    line = ",".join('"' + each.replace('"', '""') + '"' for each in wanted).encode()
     with rows.open("r+b") as file:
         own = file.readline()
-        line += b"\r\n" if own.endswith(b"\r\n") else b"\n"
+        line = _line(wanted, own)
         if len(own) == len(line):  # the letter case differs, as a rule nothing else
             file.seek(0)
             file.write(line)
@@ -91,6 +95,12 @@ def _rename(rows: Path, wanted: Sequence[str]) -> None:
         with atomic_write(rows) as temporary, temporary.open("wb") as out:
             out.write(line)
             shutil.copyfileobj(file, out, _COPY_BYTES)
+
+
+def _line(names: Sequence[str], own: bytes) -> bytes:
+    """A header that ends as another does."""
+    end = b"\r\n" if own.endswith(b"\r\n") else b"\n"
+    return ",".join('"' + each.replace('"', '""') + '"' for each in names).encode() + end
 
 
 def _reorder(rows: Path, places: Sequence[int], order: Sequence[str]) -> None:

@@ -22,7 +22,6 @@ from runner.tables.targets.bulk_header import names_in_place
 from runner.tables.targets.column_types import (
     TypedColumn,
     TypedRows,
-    column_names,
     typed_names,
 )
 
@@ -124,7 +123,7 @@ class CopyAhead:
         except OSError:
             self._expected = 0
             return
-        names = names_in_place(column_names(file), self._known)
+        names = names_in_place(file, self._known)
         columns = typed_names(names, self._known) if names else ()
         if not columns or not all(each.is_described for each in columns):
             growing.abandon()
