@@ -70,17 +70,21 @@ def collection_request(
 
 
 def collection_results(
-    write: WriteRequest, response: OrgResponse, count: int
-) -> list[RecordResult]:
-    """The result of each record, in their order.
+    write: WriteRequest, records: Sequence[Record], response: OrgResponse
+) -> list[RecordResult | None]:
+    """The result of each record, in their order; None where the org says too little about it.
 
     Raises:
         UnexpectedAnswerError: The number of results differs, or one has another form.
     """
-    entries = read_json(response, list[_SaveResult])
+    entries, count = read_json(response, list[_SaveResult]), len(records)
     if len(entries) != count:
         raise UnexpectedAnswerError(f"The org returned {len(entries)} results for {count} records")
-    return [_result(write, entry, replayed=response.replayed) for entry in entries]
+    replayed = response.replayed
+    return [
+        _result(write, record, entry, replayed=replayed)
+        for record, entry in zip(records, entries, strict=True)
+    ]
 
 
 def succeeded(
@@ -142,8 +146,13 @@ def _entry(write: WriteRequest, record: Record) -> dict[str, Any]:
     return {"attributes": {"type": write.sobject}, **body}
 
 
-def _result(write: WriteRequest, entry: _SaveResult, *, replayed: bool) -> RecordResult:
+def _result(
+    write: WriteRequest, record: Record, entry: _SaveResult, *, replayed: bool
+) -> RecordResult | None:
     if entry.success:
-        return succeeded(write, entry.id, created=entry.created, replayed=replayed)
+        record_id = entry.id or record.get("Id")
+        if not record_id:
+            return None
+        return succeeded(write, record_id, created=entry.created, replayed=replayed)
     errors = entry.errors or [{}]
     return refused(write, errors[0], entry.id, replayed=replayed)

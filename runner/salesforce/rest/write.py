@@ -211,11 +211,16 @@ class _Batch:
 
     def _record_results(self, chunk: Sequence[int], response: OrgResponse) -> None:
         try:
-            results = collection_results(self._write, response, len(chunk))
+            records = [self._records[position] for position in chunk]
+            results = collection_results(self._write, records, response)
         except UnexpectedAnswerError as error:
             raise self._broken_off(error, chunk) from error
         for position, result in zip(chunk, results, strict=True):
             self._results[position] = result
+        without = [at for at, result in zip(chunk, results, strict=True) if result is None]
+        if without:
+            told = f"The org says of {len(without):,} of {len(chunk):,} records that they succeeded"
+            raise self._broken_off(UnexpectedAnswerError(f"{told}, but not their Ids."), without)
 
     def _one_record_is_at_fault(self, request: OrgRequest, response: OrgResponse) -> bool:
         """Whether some of the records may succeed where all together did not."""

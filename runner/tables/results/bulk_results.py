@@ -32,7 +32,7 @@ from runner.tables.staging.parts import Part, read_header
 
 _SHOWN_ROWS = 10
 _MISSING = "ANSWER_MISSING"
-_NOT_LISTED = literal("The org's result files do not list this row.")
+_NOT_LISTED = literal("The org's result files do not list this row, or not with its Id.")
 # STATUSCODE:message:field1 field2 --, where the message may contain colons and line ends.
 _ERROR_FORM = literal("^([^:]*):(.*):([^:]*?) ?--$")
 STATUS_SQL = {status: f"CAST('{status}' AS ending)" for status in RowStatus}
@@ -340,8 +340,12 @@ class _ResultFile:
             return not stream.readline() or not stream.read(1)
 
     def read(self, use: Callable[[str], None]) -> None:
-        """Call `use` with the relation of the rows."""
-        with_rows(self.file, self._names, use)
+        """Call `use` with the relation of the rows, without those that lack what each must have."""
+        condition = ""
+        if self.status is RowStatus.SUCCEEDED:
+            cells = (f"{self._column(each)} IS NOT NULL" for each in OWN_COLUMNS)
+            condition = f" WHERE {' AND '.join(cells)}"
+        with_rows(self.file, self._names, lambda rows: use(rows + condition))
 
     def answers(self, way: Way) -> str:
         """Write the SELECT of fingerprint `k` and outcome of each row, without its FROM."""

@@ -235,6 +235,31 @@ def test_results_of_other_rows_are_downloaded_again(bench, org, proxy, times, co
     assert org.rows("SELECT COUNT(Id) n FROM Account") == [{"n": 300}]
 
 
+def without_an_id(passing):
+    """And in another order, so that results are parsed."""
+    head, *lines = passing.body.decode().splitlines(keepends=True)
+    place = next(at for at, line in enumerate(lines) if line.endswith('"n 7"\n'))
+    lines[place] = '"",' + lines[place].partition(",")[2]
+    passing.body = "".join([head, *reversed(lines)]).encode()
+
+
+@pytest.mark.parametrize(("times", "code"), [(1, 0), (1000, 1)])
+def test_a_row_that_succeeded_without_an_id_is_in_doubt(bench, org, proxy, times, code):
+    bench.write("a.csv", "Name\n" + "".join(f"n {n}\n" for n in range(300)))
+    proxy.change = strikes(without_an_id, "successfulResults", times=times)
+    ended = bench.run("run", bench.job(LOAD, connection=proxy.connection), "-o", "json")
+    assert ended.code == code, ended.err + ended.out
+    if code:
+        counts = ended.task("load")["counts"]
+        assert (counts["created"], counts["in_doubt"]) == (299, 1)
+        assert "rows without a result: 1 (8)" in ended.task("load")["message"]
+        proxy.change = lambda _: None
+        ended = bench.run("resume", "-o", "json")
+    assert ended.code == 0, ended.err + ended.out
+    assert ended.task("load")["counts"]["created"] == 300
+    assert org.rows("SELECT COUNT(Id) n FROM Account") == [{"n": 300}]
+
+
 REST_LOAD = """
 - name: load
   {verb}: Account
@@ -266,3 +291,31 @@ def test_the_place_of_the_state_is_not_named(bench, org, proxy):
     ended = bench.run("run", bench.job(LOAD, connection=proxy.connection))
     assert "part-0" not in ended.err + ended.out
     assert str(Path(bench.state)) not in ended.err
+
+
+def without_two_ids(passing):
+    results = json.loads(passing.body)
+    for each in results[5:7]:
+        each["id"] = None
+    passing.body = json.dumps(results).encode()
+
+
+@pytest.mark.parametrize("verb", ["create", "upsert"])
+def test_a_rest_record_that_succeeded_without_an_id_is_in_doubt(bench, org, proxy, verb):
+    bench.write("a.csv", "Name,ERP_Id__c\n" + "".join(f"n {n},E{n}\n" for n in range(10)))
+    method = "POST" if verb == "create" else "PATCH"
+    key = "key: ERP_Id__c\n  " if verb == "upsert" else ""
+    proxy.change = strikes(without_two_ids, "composite/sobjects", times=1, method=method)
+    job = bench.job(REST_LOAD.format(verb=verb, key=key), connection=proxy.connection)
+    ended = bench.run("run", job, "-o", "json")
+    if verb == "upsert":
+        assert ended.code == 1, ended.err + ended.out
+        assert "says of 2 of 10 records that they succeeded" in ended.task("load")["message"]
+        ended = bench.run("resume", "-o", "json")
+    # A create has found its records by their unique field.
+    assert ended.code == 0, ended.err + ended.out
+    found = lines(Path(ended.task("load")["results"]) / "succeeded.csv")
+    assert sorted(each["sf__Id"] for each in found) == sorted(
+        each["Id"] for each in org.rows("SELECT Id FROM Account")
+    )
+    assert org.rows("SELECT COUNT(Id) n FROM Account") == [{"n": 10}]
