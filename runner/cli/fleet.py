@@ -55,7 +55,11 @@ def _workers(on: str) -> Mapping[str, Report | Exception]:
     from runner.state.paths import project_folder
 
     places = Places(project_folder())
-    return read_reports(workers_of(on, places.encoded(Question(""))), places)
+    return read_reports(workers_of(on, places.encoded(Question("")), _warn), places)
+
+
+def _warn(text: str) -> None:
+    echo(f"warning: {text}", err=True)
 
 
 def _run_line(run: RunRecord) -> str:

@@ -291,9 +291,17 @@ def test_what_cannot_run_there_is_refused_before_anything_is_sent(project, tmp_p
 
     with socket.create_server(("127.0.0.1", 0)) as closed:
         address = f"tcp://127.0.0.1:{closed.getsockname()[1]}"
+    usual = bench.env["DASK_DISTRIBUTED__COMM__TIMEOUTS__CONNECT"]
+    bench.env["DASK_DISTRIBUTED__COMM__TIMEOUTS__CONNECT"] = "100ms"
     ended = bench.run("run", job, "--on", address)
     assert ended.code == 5
     assert f"The scheduler at {address} does not answer" in ended.err
+    waits = f"warning: The scheduler at {address} does not answer: Connection refused. Waiting"
+    assert waits in ended.err
+    ended = bench.run("fleet", "--on", address)
+    assert ended.code == 5
+    assert waits in ended.err
+    bench.env["DASK_DISTRIBUTED__COMM__TIMEOUTS__CONNECT"] = usual
 
     for words, said in (
         (("--on", "scheduler:8786"), "is not the address of a scheduler"),

@@ -10,22 +10,21 @@ import asyncio
 import logging
 import os
 import re
-import signal
-import sys
-import tempfile
-from collections.abc import Iterable, Iterator
+import socket
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
-from multiprocessing.resource_tracker import ensure_running
 from queue import Empty, SimpleQueue
 from typing import Any
+from urllib.parse import urlsplit
 
 from runner.errors import RunnerError, TransientError, UsageError
 from runner.runs.fleet import worker
 from runner.runs.fleet.crew import Crew
-from runner.state.paths import VARIABLE
+from runner.runs.fleet.own_cluster import own_cluster
 
 ASK_SECONDS = 60
 _END_SECONDS = 20  # of the runs on a worker that is shut down
+_PROBE_SECONDS = 1.0
 LOCAL = "dask"
 LISTING = "sfrunner-listing"  # in place of the name of a command that gives orders
 _ADDRESS = re.compile(r"(tcp|tls|ws|wss)://[^/]+:[0-9]+/?")
@@ -40,7 +39,6 @@ _QUIET = {
 }
 _LOGS = ("distributed", "distributed.client", "tornado.application")
 """The second has a level of its own; the third has what its callbacks raise, with tracebacks."""
-_QUIET_TRACKER = "ignore:resource_tracker:UserWarning"
 _GONE = (OSError, TimeoutError, RuntimeError, AttributeError)
 """What a client raises whose scheduler has gone; it has no `scheduler` once it has given up."""
 
@@ -216,13 +214,16 @@ class Cluster:
 
 
 @contextmanager
-def cluster_of(where: str, jobs: int, fleet: str, state: str | None = None) -> Iterator[Cluster]:
+def cluster_of(
+    where: str, jobs: int, fleet: str, say: Callable[[str], None], state: str | None = None
+) -> Iterator[Cluster]:
     """Connect to a cluster until the block ends.
 
     Args:
         where: The address of a scheduler, or `dask` or `dask:N` for one of this machine's cores.
         jobs: How many there are; a cluster of this machine gets no more workers than that.
         fleet: Names this command.
+        say: Shows what is waited for.
         state: The address of the state, for workers that are started here; they get it in their
             environment, as it may have a password.
 
@@ -247,29 +248,14 @@ def cluster_of(where: str, jobs: int, fleet: str, state: str | None = None) -> I
         if local is None:
             name, address = f"The scheduler at {where}", where
             _check_certificates(where, library)
+            reason = _why_silent(where)
+            if reason is not None:
+                wait = f"Waiting for it, up to {_patience(dask):,.0f} s."
+                say(f"{name} does not answer: {reason}. {wait}")
         else:
             name = "The cluster of this machine"
-            scratch = stack.enter_context(tempfile.TemporaryDirectory(prefix="runner-dask-"))
             stack.enter_context(dask.config.set(_QUIET))
-            cluster = stack.enter_context(
-                library.LocalCluster(
-                    n_workers=0,
-                    threads_per_worker=1,
-                    dashboard_address=None,
-                    # Its port is 8787 otherwise, and another cluster there a warning.
-                    scheduler_kwargs={"dashboard_address": "127.0.0.1:0"},
-                    local_directory=scratch,
-                    memory_limit=None,
-                    silence_logs=logging.CRITICAL,
-                    env={} if state is None else {VARIABLE: state},
-                    # Or every user of this machine could run programs as this one.
-                    security=True,
-                    protocol="tls://",
-                )
-            )
-            cluster.sync(_without_interrupts)
-            cluster.scale(local)
-            address = cluster
+            address = stack.enter_context(own_cluster(library, local, state))
         try:
             client = stack.enter_context(
                 library.Client(address, timeout=_patience(dask), set_as_default=False)
@@ -281,6 +267,21 @@ def cluster_of(where: str, jobs: int, fleet: str, state: str | None = None) -> I
         with suppress(TimeoutError):
             client.wait_for_workers(1, timeout=_patience(dask))
         yield Cluster(client, name, fleet, is_own=local is not None)
+
+
+def _why_silent(where: str) -> str | None:
+    """Why nobody takes a connection at an address; None if somebody does.
+
+    Dask itself says nothing while it tries again and again: the scheduler may be starting.
+    """
+    place = urlsplit(where)
+    try:
+        socket.create_connection((place.hostname, place.port), _PROBE_SECONDS).close()
+    except TimeoutError:
+        return f"nothing came within {_PROBE_SECONDS:.0f} s"
+    except (OSError, ValueError) as error:
+        return str(getattr(error, "strerror", None) or error)
+    return None
 
 
 def _check_certificates(where: str, library: Any) -> None:  # noqa: ANN401 - an extra's
@@ -295,24 +296,12 @@ def _check_certificates(where: str, library: Any) -> None:  # noqa: ANN401 - an 
         )
 
 
-async def _without_interrupts() -> None:
-    """Keep Ctrl-C from the workers, which this thread starts: the command tells them to stop."""
-    # The tracker of semaphores starts now: it would start with the first of them, and let Ctrl-C
-    # through again. After a second Ctrl-C it removes them, and is not to warn of them.
-    sys.warnoptions.append(_QUIET_TRACKER)
-    try:
-        ensure_running()
-    finally:
-        sys.warnoptions.remove(_QUIET_TRACKER)
-    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-
-
 def _patience(dask: Any) -> float:  # noqa: ANN401 - an extra's
     """How many seconds to wait for a scheduler and its first worker."""
     return float(dask.utils.parse_timedelta(dask.config.get("distributed.comm.timeouts.connect")))
 
 
-def workers_of(where: str, question: str) -> dict[str, str | Exception]:
+def workers_of(where: str, question: str, say: Callable[[str], None]) -> dict[str, str | Exception]:
     """What the workers of a scheduler answer.
 
     Raises:
@@ -324,7 +313,7 @@ def workers_of(where: str, question: str) -> dict[str, str | Exception]:
             f"--on {where} is a cluster that exists only while its jobs run.",
             hint="Name a scheduler, e.g. tcp://scheduler:8786, or leave --on out.",
         )
-    with cluster_of(where, 0, LISTING) as cluster:
+    with cluster_of(where, 0, LISTING, say) as cluster:
         return cluster.ask(question)
 
 

@@ -104,7 +104,11 @@ def run_on_fleet(
     own, state = f"sfrunner-{uuid4().hex}", options.settings.state
     places = Places(project_folder(), state.root)
     shared = state.shared.url if state.shared is not None else None
-    with cluster_of(fleet.where, len(jobs), own, shared) as cluster:
+
+    def say(text: str) -> None:
+        options.sink(events.Warned(text))
+
+    with cluster_of(fleet.where, len(jobs), own, say, shared) as cluster:
         asked = question_for(jobs, state, Places(places.project))
         check_workers(
             read_reports(cluster.ask(places.encoded(asked, safe=False)), places),

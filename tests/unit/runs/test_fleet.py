@@ -1,7 +1,11 @@
 """Jobs on a fleet: which may start, which workers are refused, what travels and what does not."""
 
 import json
+import os
 import platform
+import subprocess
+import sys
+import tempfile
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -17,6 +21,7 @@ from runner.outcome import RunOutcome, TaskOutcome, TaskStatus
 from runner.runs.fleet.checks import check_workers, question_for
 from runner.runs.fleet.cluster import LostJobError
 from runner.runs.fleet.messages import Answer, Places, Problem, Report
+from runner.runs.fleet.own_cluster import scratch_folder
 from runner.runs.fleet.run import Fleet, _Driver
 from runner.runs.fleet.schedule import Schedule
 from runner.runs.fleet.worker import _state
@@ -303,3 +308,19 @@ def test_a_job_that_is_lost_names_its_run_and_what_to_do(monkeypatch, tmp_path):
     assert end.message == "The scheduler has lost this job: run 2026-11-29-abc."
     assert "`runner resume 2026-11-29-abc`" in end.hint
     assert "`runner show 2026-11-29-abc`" in end.hint
+
+
+def test_the_folder_of_a_command_that_was_left_at_once_is_deleted_by_the_next(
+    tmp_path, monkeypatch
+):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    ended = subprocess.Popen([sys.executable, "-c", ""])
+    ended.wait()
+    with scratch_folder() as mine:
+        left = mine.with_name(mine.name.replace(f"-{os.getpid()}-", f"-{ended.pid}-"))
+        left.mkdir()
+        (left / "worker").mkdir()
+        with scratch_folder() as other:
+            assert {*tmp_path.iterdir()} == {mine, other}
+            assert mine.stat().st_mode & 0o777 == 0o700
+    assert [*tmp_path.iterdir()] == []
