@@ -90,7 +90,8 @@ def apply(
     retried and undone.
     """
     from runner.cli.options import seconds
-    from runner.cli.run_output import progress, run_options, run_output, signals_stop_the_run
+    from runner.cli.run_output import progress, run_options, run_output
+    from runner.cli.signals import signals_stop_the_run
     from runner.job.commands import command_for
     from runner.runs.apply import apply as apply_plan
     from runner.runs.apply import check_limits

@@ -184,7 +184,8 @@ def print_plans(
         RunnerError: A job cannot be planned.
     """
     from runner.cli.ci import tell_ci_plans
-    from runner.cli.run_output import progress, signals_stop_the_run
+    from runner.cli.run_output import progress
+    from runner.cli.signals import signals_stop_the_run
     from runner.errors import ExitCode
     from runner.plan import detailed_exit_code, without_trips
     from runner.report.plan.masking import masked

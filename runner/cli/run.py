@@ -216,7 +216,8 @@ def _output_of_a_plan(output: FindingsOutput) -> PlanOutput:
 
 def _is_last(end: End, *, fail_fast: bool) -> bool:
     """Whether no further job starts after one that ended so."""
-    from runner.cli.run_output import BY_SIGNAL, ENDED_WELL, code_of
+    from runner.cli.run_output import ENDED_WELL, code_of
+    from runner.cli.signals import BY_SIGNAL
     from runner.runs.execute import has_timed_out
 
     code = code_of(end)

@@ -15,7 +15,8 @@ from msgspec.structs import replace
 from runner import events
 from runner.cli.error_output import save_report
 from runner.cli.log_format import json_lines
-from runner.cli.run_output import BY_SIGNAL, code_of, name_not_started, not_started, run_output
+from runner.cli.run_output import code_of, name_not_started, not_started, run_output
+from runner.cli.signals import BY_SIGNAL
 from runner.errors import RunnerError, UsageError
 from runner.events import Sink
 from runner.job.model import Job

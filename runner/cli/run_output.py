@@ -1,19 +1,17 @@
-"""What `run`, `apply`, `resume`, `retry` and `undo` share: signals, progress, recap and exit code.
+"""What `run`, `apply`, `resume`, `retry` and `undo` share: progress, recap and exit code.
 
-Knows streams, signals and exit codes. Knows nothing of what is executed.
+Knows streams and exit codes. Knows nothing of what is executed.
 """
 
 from __future__ import annotations
 
 import json
 import os
-import signal
 import sys
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, nullcontext, suppress
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
-from types import FrameType
 from typing import NoReturn
 
 from msgspec.structs import replace
@@ -21,9 +19,10 @@ from msgspec.structs import replace
 from runner.cli.log_format import json_lines
 from runner.cli.options import DOCUMENTS, Output, found_ci, seconds, size_bytes
 from runner.cli.settings import user_settings
+from runner.cli.signals import BY_SIGNAL, signals_stop_the_run
 from runner.cli.terminal import Exit, echo
 from runner.cli.tracing import traced
-from runner.errors import AbortedError, ExitCode, JobError, RunnerError
+from runner.errors import ExitCode, JobError, RunnerError
 from runner.events import Event, Observer, Sink, Warned
 from runner.job.endpoints import STANDARD_STREAM, FileTarget
 from runner.job.model import Job, QueryTask
@@ -31,16 +30,11 @@ from runner.job.rails import Rail
 from runner.outcome import RunOutcome, exit_code_of
 from runner.runs.prepare import RunOptions
 
-_CODES = {signal.SIGINT: ExitCode.INTERRUPTED, signal.SIGTERM: ExitCode.TERMINATED}
-BY_SIGNAL = frozenset(_CODES.values())
 ENDED_WELL = frozenset({ExitCode.DONE, ExitCode.PARTIAL})
 """What `--fail-fast` goes on after: every task did what it could."""
 End = RunOutcome | RunnerError
 """How a job ended: its run, or why there is none."""
 Ends = list[End]
-_STOPPING = b"stopping: waiting for requests in flight; press Ctrl-C again to quit now\n"
-_STOPPING_JSON = b"""{"level": "warning", "event": "message", "message": "stopping"}
-"""
 
 
 @contextmanager
@@ -135,36 +129,6 @@ def _leave_stdout_to_rows(job: Job) -> None:
     targets = (target for task in queries for target in task.targets)
     if any(isinstance(each, FileTarget) and each.path == STANDARD_STREAM for each in targets):
         sys.stdout = sys.stderr
-
-
-@contextmanager
-def signals_stop_the_run() -> Iterator[None]:
-    """Raise AbortedError in the main thread at the first signal; exit at once at the second."""
-    before = {number: signal.signal(number, _abort) for number in _CODES}
-    try:
-        yield
-    except RuntimeError as error:
-        from runner.tables.database import check_interrupted
-
-        check_interrupted(error)
-        raise
-    finally:
-        for number, action in before.items():
-            signal.signal(number, action)
-
-
-def _abort(number: int, _frame: FrameType | None) -> None:
-    for each in _CODES:
-        signal.signal(each, _exit_at_once)
-    with suppress(OSError):  # the reader of stderr may be gone
-        said = _STOPPING if json_lines() is None else _STOPPING_JSON
-        os.write(sys.stderr.fileno(), said)  # a stream may be in the middle of a write
-    AbortedError.of_signal = _CODES[signal.Signals(number)]
-    raise AbortedError(AbortedError.of_signal)
-
-
-def _exit_at_once(number: int, _frame: FrameType | None) -> None:
-    os._exit(int(_CODES[signal.Signals(number)]))
 
 
 @contextmanager

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NoReturn
 
@@ -161,7 +162,7 @@ def _run(
     quiet: bool,
 ) -> AbortedError | None:
     """Run tests and add their verdicts, all printed as lines if wanted; what ended it early."""
-    from runner.cli.run_output import signals_stop_the_run
+    from runner.cli.signals import signals_stop_the_run
     from runner.cli.test_progress import Progress
     from runner.cli.test_scratch import scratch_folder
     from runner.runs.job_tests import verdicts as run_all
@@ -201,8 +202,9 @@ def _watch(
         UsageError: Results are wanted as a document, too.
     """
     from runner.cli.run_output import exit_with
+    from runner.cli.signals import signals_end_the_wait
     from runner.cli.test_output import print_end
-    from runner.cli.test_watch import watch
+    from runner.cli.test_watch import polled, watch
     from runner.runs.job_test_snapshots import Snapshots
 
     if not alone:
@@ -212,12 +214,14 @@ def _watch(
     def run(tests: Sequence[JobTest], verdicts: list[Verdict]) -> None:
         began = time.monotonic()
         snapshots = Snapshots(tests, update=False)
+        check()
         aborted = _run(tests, verdicts, processes, snapshots, lines=True, quiet=quiet)
         print_end(verdicts, time.monotonic() - began, quiet=quiet, cover=cover)
         if aborted is not None:
             exit_with(aborted.exit_code)
 
-    watch(files, load, run)
+    with signals_end_the_wait() as check:
+        watch(files, load, run, partial(polled, check))
 
 
 def _processes(number: str) -> int | None:

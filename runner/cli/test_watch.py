@@ -23,9 +23,10 @@ Found = tuple[list[JobTest], list[Verdict]]
 """Tests, and verdicts on files that cannot be read."""
 
 
-def polled(stamps: Stamps) -> frozenset[Path]:
-    """Wait until some files are not as they were."""
+def polled(check: Callable[[], None], stamps: Stamps) -> frozenset[Path]:
+    """Wait until some files are not as they were; `check` ends that by raising."""
     while not (changed := changed_since(stamps)):
+        check()
         time.sleep(_POLL_SECONDS)
     return changed
 
@@ -34,7 +35,7 @@ def watch(
     files: Callable[[], Sequence[Path]],
     load: Callable[[Sequence[Path]], Found],
     run: Callable[[list[JobTest], list[Verdict]], None],
-    changes: Callable[[Stamps], frozenset[Path]] = polled,
+    changes: Callable[[Stamps], frozenset[Path]],
 ) -> NoReturn:
     """Run all tests, and from then on those that read what has changed.
 
@@ -42,7 +43,7 @@ def watch(
         files: Finds the test files.
         load: Reads them.
         run: Runs tests and shows how they ended.
-        changes: Waits for a change. It ends the watch by raising: Ctrl-C does.
+        changes: Waits for a change. It ends the watch by raising.
     """
     known: dict[tuple[Path, str], frozenset[Path]] = {}
     changed: frozenset[Path] = frozenset()

@@ -53,7 +53,8 @@ def undo(
     tasks with `undo: true`), created records are deleted, deleted records are restored from the
     recycle bin. What cannot be undone, such as a merge, is listed.
     """
-    from runner.cli.run_output import run_options, run_output, signals_stop_the_run
+    from runner.cli.run_output import run_options, run_output
+    from runner.cli.signals import signals_stop_the_run
     from runner.errors import ExitCode
     from runner.events import ignore
     from runner.runs.undo import undo as undo_run

@@ -124,7 +124,12 @@ def test_ctrl_c_ends_a_test_that_waits_and_leaves_nothing(bench, tests, processe
 
 
 def test_a_watch_runs_again_what_has_changed_until_ctrl_c(bench, tests):
-    process = bench.start("test", "--watch", "-k", "two")
+    # As a script has it that starts the command in the background.
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        process = bench.start("test", "--watch", "-k", "two")
+    finally:
+        signal.signal(signal.SIGINT, before)
 
     assert process.stdout.readline() == "PASSED test.test.yaml: two rows are created\n"
     assert process.stdout.readline().startswith("1 passed in")

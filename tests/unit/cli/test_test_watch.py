@@ -106,7 +106,7 @@ def test_a_file_is_seen_to_change_by_asking_again(folder):
     stamps = stamps_of([file, folder.path / "nix"])
     assert changed_since(stamps) == frozenset()
     folder.write("rows.csv", "name\nLonger\n")
-    assert polled(stamps) == {file}
+    assert polled(pytest.fail, stamps) == {file}
 
 
 def test_a_change_is_told_by_its_file_without_the_folder_of_it(tmp_path, capsys):
