@@ -31,9 +31,13 @@ def _no_signal_of_other_tests(monkeypatch):
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_a_run_ends_though_the_signal_came_in_a_finalizer(number, code, capfd):
     before = signal.getsignal(number)
-    with pytest.raises(AbortedError) as ended, signals_stop_the_run():
+
+    def run():
         Late(number)
         Event().wait(LONG_SECONDS)
+
+    with pytest.raises(AbortedError) as ended, signals_stop_the_run():
+        run()
     assert ended.value.exit_code == code
     assert signal.getsignal(number) == before
     assert signal.getitimer(signal.ITIMER_REAL) == (0, 0)
