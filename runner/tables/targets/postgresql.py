@@ -168,6 +168,8 @@ class _Numbers:
         self._columns = [each for each in rows.columns if each.is_decimal]
         self._is_seen_in = seen_too_long(self._columns)
         self._last = b""
+        self._clear = 0
+        """Bytes of the rows in which there is no such number."""
         self._is_over = False
         self._checked: Future[None] | None = None
 
@@ -183,7 +185,7 @@ class _Numbers:
     def look(self, block: bytes) -> None:
         """Look at what is sent, wherever it has been cut.
 
-        If there may be such a number, all rows are parsed on a thread: the server is slower.
+        Once there may be such a number, the rows are parsed on a thread: the server is slower.
 
         Raises:
             Exception: DuckDB's, of `typed_cell`.
@@ -200,6 +202,8 @@ class _Numbers:
             pool = ThreadPoolExecutor(1, "numbers")
             self._checked = pool.submit(self._parse)
             pool.shutdown(wait=False)
+        else:
+            self._clear += len(block)
 
     def check(self) -> None:
         """Wait until all that has to be parsed has been; nothing more is sent.
@@ -214,11 +218,14 @@ class _Numbers:
     def _parse(self) -> None:
         names = [each.name for each in self._rows.columns]
         looked_at = ", ".join(f"max({typed_cell(each)})" for each in self._columns)
+        end = 0
         with scratch_beside(self._rows.file) as scratch, self._rows.database.cursor() as cursor:
             for content in takewhile(
                 lambda _: not self._is_over, whole_records(without_header(self._read()))
             ):
-                if self._is_seen_in(content + b"\n"):
+                end += len(content)
+                may_have_one = end > self._clear - _LONGEST_NUMBER
+                if may_have_one and self._is_seen_in(content + b"\n"):
                     piece = write_piece(scratch / "piece.csv", content)
                     with_rows(
                         piece,
