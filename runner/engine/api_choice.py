@@ -9,6 +9,9 @@ from __future__ import annotations
 from runner.job.model import Api, Verb, WriteTask
 from runner.salesforce.versions import Feature, require, supports
 
+BATCH_ROWS = 200
+"""Rows of one REST request. Source: REST API guide, sObject Collections."""
+
 
 def api_for_write(
     task: WriteTask, rows: int, version: str, *, findable: bool = True, blobs: bool = False
@@ -40,6 +43,11 @@ def api_for_write(
     if not findable:
         return Api.BULK
     return Api.BULK if rows > task.bulk_threshold else Api.REST
+
+
+def rows_of_a_batch(task: WriteTask, *, has_files: bool) -> int:
+    """Rows of one REST request; a file is a request of its own."""
+    return 1 if has_files else task.batch_size or BATCH_ROWS
 
 
 def _needs_rest(task: WriteTask) -> bool:

@@ -12,15 +12,13 @@ from pathlib import Path
 
 from msgspec import Struct
 
-from runner.engine.api_choice import api_for_write
+from runner.engine.api_choice import BATCH_ROWS, api_for_write
 from runner.errors import UsageError
 from runner.job.endpoints import FileSource
 from runner.job.model import AnyTask, Api, QueryTask, Verb, WriteTask
 from runner.job.source_query import SourceQuery
 from runner.tables.sources.row_estimate import estimated_rows
 
-BATCH_ROWS = 200
-"""Rows of one REST request. Source: REST API guide, sObject Collections."""
 JOB_ROWS = 300_000
 """Rows that one ingest job has, roughly; a part is limited by its bytes."""
 JOB_CALLS = 8

@@ -6,7 +6,7 @@ ended. Knows nothing of how rows are numbered, or how a level is sent.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Protocol
 
 from msgspec.structs import replace
@@ -38,6 +38,10 @@ class LevelSender(Protocol):
     has_open_rows: bool
     unknown: int
     """Records in the org that an earlier process may have created and did not record."""
+
+    @property
+    def job_ids(self) -> Sequence[str]:
+        """Of the Bulk jobs that were made; none over REST."""
 
     def run(self) -> RunnerError | None:
         """Send every row; give what ended it early."""

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from msgspec import Struct
 from msgspec.structs import replace
 
-from runner.engine.columns import ColumnPlan
+from runner.engine.api_choice import rows_of_a_batch
 from runner.engine.file_bodies import RowFiles
 from runner.engine.lost_answers import LostAnswers
 from runner.engine.sending import PreparedWrite, Progress, SendingLoop
@@ -20,7 +20,7 @@ from runner.engine.task_ledger import ANSWERED, SENT, rows_of, rows_text
 from runner.engine.unknown_records import unknown_records
 from runner.errors import AbortedError, RunnerError
 from runner.job.choices import Match
-from runner.job.model import Verb, WriteTask
+from runner.job.model import Verb
 from runner.outcome import RowResult, RowStatus
 from runner.salesforce.rest.write import (
     BrokenOffError,
@@ -33,7 +33,6 @@ from runner.state.run_records import PartRecord
 
 MOST_REQUESTS = 16
 """Requests in flight at once."""
-BATCH_ROWS = 200
 _ANSWER_LOST = "The request was sent but its answer was lost, so the record may have been written."
 Rows = list[tuple[int, Record]]
 
@@ -85,6 +84,8 @@ class RestWrite:
     Attributes:
         has_open_rows: Whether the org may still know what became of rows without a final result.
     """
+
+    job_ids = ()
 
     def __init__(self, write: PreparedWrite) -> None:
         self._write = write
@@ -195,7 +196,7 @@ class RestWrite:
     def _batches(self) -> Iterator[Batch]:
         """Batches that have rows to send, each in the ledger before it is sent."""
         write = self._write
-        size = rows_of_a_batch(write.task, write.plan)
+        size = rows_of_a_batch(write.task, has_files=write.plan.has_files)
         last_begun = max((line.part for line in write.ledger.inherited_parts), default=-1)
         batches = map(self._files.opened, write.staging.batches(size))
         for number, rows in enumerate(batches, write.first_part):
@@ -312,11 +313,6 @@ class RestWrite:
         self._failed += sum(row.status is not RowStatus.SUCCEEDED for row in rows)
 
 
-def rows_of_a_batch(task: WriteTask, plan: ColumnPlan) -> int:
-    """Rows of one request; a file is a request of its own."""
-    return 1 if plan.has_files else task.batch_size or BATCH_ROWS
-
-
 def _began(batch: Batch) -> datetime:
     return batch.line.began or datetime.now(UTC)
 
@@ -332,6 +328,8 @@ def _rows(rows: Rows, results: Sequence[RecordResult | None]) -> list[RowResult]
 
 
 def _row(number: int, result: RecordResult) -> RowResult:
+    if result.success and result.code is None and result.message is None:
+        return RowResult(number, RowStatus.SUCCEEDED, result.id, result.created)
     return RowResult(
         row=number,
         status=RowStatus.SUCCEEDED if result.success else RowStatus.FAILED,

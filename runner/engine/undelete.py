@@ -26,6 +26,7 @@ class UndeleteWrite:
 
     has_open_rows = False
     unknown = 0
+    job_ids = ()
 
     def __init__(self, write: PreparedWrite) -> None:
         self._write = write

@@ -15,13 +15,12 @@ from pathlib import Path
 
 from msgspec.structs import replace
 
-from runner.engine.api_choice import api_for_write
+from runner.engine.api_choice import api_for_write, rows_of_a_batch
 from runner.engine.before_images import BeforeImages, save_what_was_written
-from runner.engine.bulk import BulkWrite
 from runner.engine.columns import ColumnPlan
 from runner.engine.context import JUDGED, SNAPSHOT, STAGING, Context
 from runner.engine.file_bodies import places_of_files
-from runner.engine.levels import leave_out_circles, send_in_levels
+from runner.engine.levels import LevelSender, leave_out_circles, send_in_levels
 from runner.engine.managed import Noted, managed_change, noted_of
 from runner.engine.merge import settle_merges
 from runner.engine.mirror import (
@@ -32,12 +31,10 @@ from runner.engine.mirror import (
 from runner.engine.rails import Effect
 from runner.engine.record_lookup import MoreRecords, look_up_records
 from runner.engine.reference_lookup import look_up_references
-from runner.engine.rest import RestWrite, rows_of_a_batch
 from runner.engine.sending import PreparedWrite
 from runner.engine.source_rows import ReadRows, read_rows
 from runner.engine.task_end import TaskEnd, outcome_of_write
 from runner.engine.task_ledger import WritePlan, mapping_digest
-from runner.engine.undelete import UndeleteWrite
 from runner.errors import (
     ExitCode,
     RailError,
@@ -240,7 +237,7 @@ def _sent(write: PreparedWrite, api: Api) -> TaskEnd:
     senders, stopped_by = send_in_levels(write, lambda level: _sender(level, api))
     outcome = _account(write.task, write.plan, write.staging, write.results, stopped_by)
     outcome = replace(outcome, api=api.value)
-    job_ids = [job for each in senders if isinstance(each, BulkWrite) for job in each.job_ids]
+    job_ids = [job for each in senders for job in each.job_ids]
     if job_ids:
         outcome = replace(outcome, bulk_job_ids=tuple(job_ids))
     may_change = (
@@ -252,10 +249,18 @@ def _sent(write: PreparedWrite, api: Api) -> TaskEnd:
     return TaskEnd(outcome, final=not may_change)
 
 
-def _sender(write: PreparedWrite, api: Api) -> RestWrite | BulkWrite | UndeleteWrite:
+def _sender(write: PreparedWrite, api: Api) -> LevelSender:
     if write.task.verb is Verb.UNDELETE:
+        from runner.engine.undelete import UndeleteWrite  # noqa: PLC0415 - as those below
+
         return UndeleteWrite(write)
-    return RestWrite(write) if api is Api.REST else BulkWrite(write)
+    if api is Api.REST:
+        from runner.engine.rest import RestWrite  # noqa: PLC0415 - others do not need it
+
+        return RestWrite(write)
+    from runner.engine.bulk import BulkWrite  # noqa: PLC0415 - others do not need it
+
+    return BulkWrite(write)
 
 
 def _intent(task: WriteTask, api: Api | None, plan: ColumnPlan, staging: StagedRows) -> WritePlan:
@@ -265,7 +270,7 @@ def _intent(task: WriteTask, api: Api | None, plan: ColumnPlan, staging: StagedR
         source_sha256=staging.source_sha256,
         rows=staging.rows_total,
         mapping_sha256=mapping_digest(plan.columns),
-        batch_rows=rows_of_a_batch(task, plan),
+        batch_rows=rows_of_a_batch(task, has_files=plan.has_files),
         hard=task.hard,
     )
 

@@ -59,6 +59,7 @@ class Database:
         statements: Sequence[str] = (),
     ) -> None:
         self._timezone = timezone
+        self._has_timezone = False
         self._config = _SETTINGS | {
             "memory_limit": f"{max(share_of(MEMORY_MB), LEAST_MEMORY_MB)}MB",
             "temp_directory": str(folder / "spill"),
@@ -86,12 +87,21 @@ class Database:
     def connection(self) -> duckdb.DuckDBPyConnection:
         """For the thread that opened the database."""
         with self._lock:
-            return self._root.cursor()
+            connection = self._root.cursor()
+        if self._has_timezone:
+            connection.execute("SET TimeZone = ?", [self._timezone])
+        return connection
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it was used."""
+        return self._is_open
 
     def set_timezone(self, timezone: str) -> None:
-        """Interpret datetimes without a zone in this one from now on."""
-        self._timezone = timezone
-        self.connection.execute("SET TimeZone = ?", [timezone])
+        """Interpret datetimes without a zone in this one from now on; it need not be open."""
+        self._timezone, self._has_timezone = timezone, True
+        if self._is_open:
+            self.connection.execute("SET TimeZone = ?", [timezone])
 
     @contextmanager
     def cursor(self) -> Iterator[duckdb.DuckDBPyConnection]:
@@ -112,7 +122,8 @@ class Database:
     def close(self) -> None:
         """Close, once no thread uses it any more."""
         if self._is_open:
-            self.connection.close()
+            if "connection" in vars(self):
+                self.connection.close()
             with self._lock:
                 self._root.close()
 

@@ -19,6 +19,8 @@ _RECORD = re.compile(rb'[^"\n]*(?:"[^"]*"[^"\n]*)*\n')
 _QUOTED = re.compile(rb'"[^"]*"')
 _LINE_FEED = b"\n"
 _BETWEEN = (b",", _LINE_FEED)
+_find_sign = re.compile('[,"\n\r#]').search
+"""DuckDB puts values with these in quotes."""
 _TEXT = (
     rb'[^"%(q)s]*+(?:(?<![^,\n])"[^",\n%(q)s]*+(?:""|[,\n%(q)s])[^"]*+(?:""[^"]*+)*+"(?=[,\n])'
     rb'[^"%(q)s]*+)*+'
@@ -27,6 +29,16 @@ _TEXT = (
 _PLAIN = re.compile(_TEXT % {b"q": b""})
 _PLAIN_WITH_HASH = re.compile(_TEXT % {b"q": b"#"})
 """DuckDB quotes values with `#`, too; looking for two characters takes four times as long."""
+
+
+def is_bare(texts: str) -> bool:
+    """Whether values can be written without quotes; they may be joined in one text."""
+    return _find_sign(texts) is None
+
+
+def as_written(text: str) -> str:
+    """A value, in quotes if it needs them; a blank one is empty."""
+    return text if _find_sign(text) is None else '"' + text.replace('"', '""') + '"'
 
 
 def is_plain(content: bytes, rows: int, columns: int) -> bool:

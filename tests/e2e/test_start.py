@@ -98,10 +98,10 @@ def test_whoami_asks_an_org_without_an_engine(imported, bench, org):
 def test_a_run_imports_neither_other_verbs_nor_what_it_does_not_use(imported, bench, org):
     bench.write("rows.csv", "no,name\n1,A\n")
     modules, _ = imported("run", "-q", bench.job(JOB))
-    assert packages(modules).isdisjoint({*NEVER, "sqlalchemy", "keyring", "fsspec"})
+    assert packages(modules).isdisjoint({*NEVER, *ENGINE, "sqlalchemy", "keyring", "fsspec"})
     assert layers(modules).isdisjoint({"login"})
     assert modules.isdisjoint({"runner.cli.history", "runner.engine.query", "runner.engine.undo"})
-    assert len(modules) < 356
+    assert len(modules) < 350
 
 
 def test_a_run_of_a_query_imports_nothing_of_writes(imported, bench, org):

@@ -92,8 +92,10 @@ def test_result_files_are_the_rows_as_duckdb_writes_them(
     staging.map([MappedColumn("Key__c", "k")])
     results = RowResults(staging)
     results.add(
-        RowResult(at, status, id=f"001{at}", code="X", message='no "b", sir\nno')
-        for at, (*_, status) in enumerate(kept, start=1)
+        [
+            RowResult(at, status, id=f"001{at}", code="X", message='no "b", sir\nno')
+            for at, (*_, status) in enumerate(kept, start=1)
+        ]
     )
     results.write_files(folder)
     staging.discard()

@@ -64,7 +64,7 @@ def collection_request(
         _path(write),
         {**headers, "Content-Type": "application/json"},
         body=_encoded(body),
-        idempotent=not any(map(write.creates, records)),
+        idempotent=not (write.may_create and any(map(write.creates, records))),
         divisible=divisible,
     )
 
@@ -80,10 +80,15 @@ def collection_results(
     entries, count = read_json(response, list[_SaveResult]), len(records)
     if len(entries) != count:
         raise UnexpectedAnswerError(f"The org returned {len(entries)} results for {count} records")
-    replayed = response.replayed
-    return [
-        _result(write, record, entry, replayed=replayed)
-        for record, entry in zip(records, entries, strict=True)
+    pairs = zip(records, entries, strict=True)
+    if response.replayed or write.operation is not Verb.UPSERT:
+        replayed = response.replayed
+        return [_result(write, record, entry, replayed=replayed) for record, entry in pairs]
+    return [  # the same, without a call for each
+        RecordResult(entry.id, True, entry.created)  # noqa: FBT003 - by its name it takes longer
+        if entry.success and entry.id
+        else _result(write, record, entry, replayed=False)
+        for record, entry in pairs
     ]
 
 

@@ -37,12 +37,17 @@ class WriteRequest(Struct, frozen=True):
     has_files: bool = False
     """Whether records have files as values (`LocalFile`); each is then a request of its own."""
 
-    def creates(self, record: Record) -> bool:
-        """Whether sending this record twice would create it twice."""
+    @property
+    def may_create(self) -> bool:
+        """Whether sending any record twice would create it twice."""
         if self.operation is not Verb.UPSERT:
             return self.operation is Verb.CREATE
-        if self.key != "Id" and not self.has_files:
-            return False
+        return self.key == "Id" or self.has_files
+
+    def creates(self, record: Record) -> bool:
+        """Whether sending this record twice would create it twice."""
+        if self.operation is not Verb.UPSERT or not self.may_create:
+            return self.may_create
         # In an upsert by an external Id, a file is sent to create a record only.
         return not record.get("Id") if self.key == "Id" else file_of(record) is not None
 

@@ -89,6 +89,7 @@ class PlannedRows:
         self._comparison = comparison
         self._connection = staging.database.connection
         self._results = RowResults(staging, verb=write.verb)
+        self._results.use_table()
         key = write.key.cell if write.key else None
         self._cells = {each.cell: each.column for each in staging.mappings if each.cell != key}
         self._counts: Counts | None = None

@@ -23,6 +23,7 @@ from runner.redaction import MASK, secret_pattern
 from runner.tables.database import Database
 from runner.tables.results.fingerprints import DIGITS_OF_A_DOUBLE, Way
 from runner.tables.results.in_order import OWN_COLUMNS, SentRows, Succeeded, find_in_order
+from runner.tables.results.outcome_table import STATUS_SQL
 from runner.tables.results.quoted_records import LINE_FEED_IN_VALUE
 from runner.tables.sources.csv_pieces import with_rows
 from runner.tables.sql import literal
@@ -35,10 +36,6 @@ _MISSING = "ANSWER_MISSING"
 _NOT_LISTED = literal("The org's result files do not list this row, or not with its Id.")
 # STATUSCODE:message:field1 field2 --, where the message may contain colons and line ends.
 _ERROR_FORM = literal("^([^:]*):(.*):([^:]*?) ?--$")
-STATUS_SQL = {status: f"CAST('{status}' AS ending)" for status in RowStatus}
-"""Each status as the table `outcome` stores it; a text would be looked up row by row."""
-STATUS_TYPE = f"CREATE TYPE ending AS ENUM ({', '.join(map(literal, RowStatus))})"
-"""Its type, which the database needs before the table."""
 
 
 class ResultFiles(Struct, frozen=True):

@@ -17,7 +17,7 @@ from msgspec import Struct
 from runner.outcome import RowStatus
 from runner.tables.database import UnreadableRowsError
 from runner.tables.plain_csv import is_plain, records_of
-from runner.tables.results.bulk_results import STATUS_SQL
+from runner.tables.results.outcome_table import STATUS_SQL
 from runner.tables.results.succeeded_lines import SucceededLines, SucceededRows
 from runner.tables.sql import copy_csv, literal
 from runner.tables.staging.chunk import RowChunk
@@ -184,18 +184,27 @@ class PieceWriter(Struct, frozen=True):
     def _records(self, cursor: duckdb.DuckDBPyConnection, chunk: RowChunk) -> list[bytes]:
         """The source's own cells of each row, as plain CSV."""
         columns = self.staging.source_columns
-        if chunk.dialect.is_plain(columns) and len(self.own) == len(columns):
-            content = chunk.read_file.read_bytes()
-            content = content if content.endswith(b"\n") else content + b"\n"
-            if chunk.is_sent_as_read or is_plain(content, chunk.rows, len(columns)):
-                return records_of(content, chunk.rows)
-            del content
+        if len(self.own) == len(columns):
+            records = plain_records(chunk, columns)
+            if records is not None:
+                return records
         if not self.own:
             return [b""] * chunk.rows
         cells = ", ".join(f"s{place}" for place in self.own)
         query = f"SELECT {cells} FROM {chunk.source_rows(columns)}"
         content, _ = self._csv(cursor, chunk, "own", query)
         return records_of(content, chunk.rows)
+
+
+def plain_records(chunk: RowChunk, columns: Sequence[str]) -> list[bytes] | None:
+    """A chunk's rows as they were read, if that is how they are written; None if it is not."""
+    if not chunk.dialect.is_plain(columns):
+        return None
+    content = chunk.read_file.read_bytes()
+    content = content if content.endswith(b"\n") else content + b"\n"
+    if chunk.is_sent_as_read or is_plain(content, chunk.rows, len(columns)):
+        return records_of(content, chunk.rows)
+    return None
 
 
 def _where(signs: bytes, sign: int) -> bytes:

@@ -11,38 +11,42 @@ from __future__ import annotations
 import csv
 import re
 import shutil
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from copy import copy
 from pathlib import Path
 from threading import BoundedSemaphore
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 from runner.files import atomic_write, unwritable
 from runner.job.model import Verb
 from runner.outcome import Counts, RowResult, RowStatus
 from runner.parallel import parallel_map
-from runner.redaction import redacted
 from runner.tables.database import storage_errors
-from runner.tables.results.bulk_results import STATUS_TYPE, PartResults, ResultFiles
 from runner.tables.results.messages import without_values
+from runner.tables.results.outcome_table import OutcomeTable
 from runner.tables.results.pieces import PieceWriter
+from runner.tables.results.results_in_memory import (
+    PlainPieces,
+    cells_of,
+    keep_succeeded,
+    plain_pieces,
+    top_errors,
+)
 from runner.tables.results.succeeded_lines import SucceededLines
 from runner.tables.sources.csv import REFERENCE_COLUMN, RESULT_PREFIX
 from runner.tables.sources.csv_pieces import with_rows
 from runner.tables.sql import copy_csv, literal
-from runner.tables.staging.chunk import RowChunk
 from runner.tables.staging.parts import Part, header_line
-from runner.tables.staging.problems import BETWEEN_MEMBERS, BETWEEN_PROBLEMS, SKIPPED, UNCHANGED
+from runner.tables.staging.problems import UNCHANGED
 from runner.tables.staging.retry_part import TemporaryRefusal, clear_retryable
 from runner.tables.staging.rows import StagedRows
 
-_COLUMNS = (
-    "(row BIGINT, status ending, id VARCHAR, created BOOLEAN,"
-    " code VARCHAR, message VARCHAR, fields VARCHAR)"
-)
-_TABLES = (f"CREATE TABLE outcome {_COLUMNS}", f"CREATE TABLE set_aside {_COLUMNS}")
-"""`set_aside` has the earlier outcomes of rows that are sent again."""
+if TYPE_CHECKING:
+    from runner.tables import duckdb
+    from runner.tables.results.bulk_results import PartResults, ResultFiles
+
 _COUNT_AGAIN = "INSERT INTO outcome FROM set_aside ANTI JOIN outcome USING (row)"
 _NAMES = ("row", "status", "id", "created", "code", "message", "fields")
 _MAX_PENDING = 5_000
@@ -80,15 +84,10 @@ class RowResults:
         self._verb = verb
         self._pending: list[RowResult] = []
         self._matching = BoundedSemaphore(_MAX_PARTS_MATCHED)
-        self._connection = staging.database.connection
         self._succeeded = SucceededLines(staging.folder / "succeeded.lines")
-        with storage_errors("Row results cannot be saved"):
-            self._connection.execute(STATUS_TYPE)
-            for table in _TABLES:
-                self._connection.execute(table)
-            for chunk in staging.chunks:
-                if chunk.problems:
-                    self._connection.execute(_insert_rejected(chunk))
+        self._table = OutcomeTable(staging)
+        if staging.file_column is not None or any(chunk.rejected for chunk in staging.chunks):
+            self.use_table()
 
     def of(self, staging: StagedRows) -> RowResults:
         """The same results, for parts of some of the rows."""
@@ -98,9 +97,19 @@ class RowResults:
 
     def add(self, results: Sequence[RowResult]) -> None:
         """Add results of single rows, at most one for each row."""
+        results = keep_succeeded(self._succeeded, results)
         self._pending.extend(r for r in results if r.status is not RowStatus.UNPROCESSED)
         if len(self._pending) >= _MAX_PENDING:
             self._flush()
+
+    def use_table(self) -> None:
+        """Have the table `outcome`, for results that are not added one by one."""
+        self._table.make()
+
+    @property
+    def _connection(self) -> duckdb.DuckDBPyConnection:
+        self.use_table()
+        return self._staging.database.connection
 
     def add_query(self, query: str) -> None:
         """Add the results that a query gives: row, status, Id, created, code, message, fields."""
@@ -115,8 +124,11 @@ class RowResults:
         Raises:
             StateError: The files cannot be read.
         """
+        from runner.tables.results.bulk_results import PartResults
+
         failure = f"The result sets of ingest job {job_id} cannot be read"
         with self._matching, storage_errors(failure):
+            self.use_table()
             matched = PartResults(self._staging.database, self._staging.chunks, part)
             matched.match(files, self._staging.mappings)
             return matched
@@ -136,6 +148,7 @@ class RowResults:
 
     def clear_retryable(self, part: Part, refusals: Sequence[TemporaryRefusal]) -> int:
         """Set the outcome of rows of a part aside that are to be sent again; return how many."""
+        self.use_table()
         again = clear_retryable(self._staging, part, refusals)
         if again or part.attempt:
             self._put_into_table(part.first_row, part.last_row)
@@ -143,21 +156,18 @@ class RowResults:
 
     def add_in_doubt(self, part: Part) -> None:
         """Add every row of a part as sent with its answer lost."""
+        from runner.tables.results.bulk_results import PartResults
+
         with storage_errors("Row results cannot be saved"):
+            self.use_table()
             results = PartResults(self._staging.database, self._staging.chunks, part)
             results.mark_in_doubt("The ingest job was started, but its results are not available.")
 
     def counts(self) -> Counts:
         """Count rows by how they ended; a row that was not sent again ended as it did before."""
-        self._flush()
-        query = "SELECT status, created, count(*) FROM outcome GROUP BY ALL"
-        with storage_errors("Row results cannot be read"):
-            self._connection.execute(_COUNT_AGAIN)
-            self._connection.execute("DELETE FROM set_aside")
-            found = self._connection.execute(query).fetchall()
         tally = dict.fromkeys(RowStatus, 0)
         created = 0
-        for status, was_created, rows in found:
+        for status, was_created, rows in self._endings():
             tally[RowStatus(status)] += rows
             is_new = was_created or (was_created is None and self._verb is Verb.CREATE)
             created += rows if is_new and status == RowStatus.SUCCEEDED else 0
@@ -188,11 +198,25 @@ class RowResults:
             truncated=self._staging.truncated_total,
         )
 
+    def _endings(self) -> Sequence[tuple[str, bool | None, int]]:
+        """Statuses, whether records were created, and how many rows there are of each."""
+        if not self._table.is_made:
+            pairs = Counter((each.status, each.created) for each in self._pending)
+            return [(*pair, rows) for pair, rows in pairs.items()]
+        self._flush()
+        query = "SELECT status, created, count(*) FROM outcome GROUP BY ALL"
+        with storage_errors("Row results cannot be read"):
+            self._connection.execute(_COUNT_AGAIN)
+            self._connection.execute("DELETE FROM set_aside")
+            return self._connection.execute(query).fetchall()
+
     def top_errors(self) -> tuple[tuple[str, str, int, int], ...]:
         """Give the most frequent reasons: code, message of the first such row, count, its number.
 
         Rows have the same error if code, fields and message agree; values in messages do not count.
         """
+        if not self._table.is_made:
+            return top_errors(self._pending, _TOP_ERRORS)
         self._flush()
         query = (
             "SELECT code, arg_min(message, row), count(*) AS rows, min(row) FROM outcome"
@@ -240,8 +264,9 @@ class RowResults:
             for status, columns in added.items():
                 outs[status].write(header_line([*(column for _, column in own), *columns]))
             if passed is not None:
+                self.use_table()
                 with_rows(passed, ("row", "id"), self._pass)
-            writer = self._piece_writer([place for place, _ in own], added)
+            writer = self._piece_writer([place for place, _ in own], added, passed)
             for pieces in parallel_map(writer.write, self._staging.chunks):
                 for status, piece in pieces.items():
                     with piece:
@@ -272,10 +297,20 @@ class RowResults:
             self._connection.execute(copy_csv(query, beside, header=False))
 
     def _piece_writer(
-        self, own: Sequence[int], added: Mapping[RowStatus, Sequence[str]]
-    ) -> PieceWriter:
+        self,
+        own: Sequence[int],
+        added: Mapping[RowStatus, Sequence[str]],
+        passed: Path | None,
+    ) -> PieceWriter | PlainPieces:
         staging = self._staging
         names = "".join(name for _, name in staging.files)
+        whole = own and len(own) == len(staging.source_columns) and passed is None
+        if whole and not self._table.is_made and _NEEDS_NO_QUOTES.fullmatch(names):
+            plain = plain_pieces(staging, added, self._succeeded, self._pending)
+            if plain is not None:
+                return plain
+        self.use_table()
+        self._flush()
         if not own or staging.file_column is not None or not _NEEDS_NO_QUOTES.fullmatch(names):
             self._put_into_table(1, self._staging.rows_total)
         return PieceWriter(staging, own, added, self._succeeded)
@@ -313,7 +348,7 @@ class RowResults:
         try:
             with file.open("w", encoding="utf-8", newline="") as stream:
                 writer = csv.writer(stream, lineterminator="\n", quoting=csv.QUOTE_ALL)
-                writer.writerows(map(_cells, self._pending))
+                writer.writerows(map(cells_of, self._pending))
         except OSError as error:
             raise unwritable(file, error) from error
         with storage_errors("Row results cannot be saved"):
@@ -325,35 +360,6 @@ class RowResults:
         self._connection.execute(f"INSERT INTO outcome FROM {rows}")
 
 
-def _cells(result: RowResult) -> tuple[object, ...]:
-    if result.code is None and result.message is None and not result.fields:
-        return (result.row, result.status, result.id, result.created, None, None, None)
-    said = (result.code, result.message, " ".join(result.fields))
-    # The org may repeat a token in a message.
-    clean = (redacted(each) if each else each for each in said)
-    return (result.row, result.status, result.id, result.created, *clean)
-
-
 def _result_file(folder: Path, status: RowStatus, files: ExitStack) -> BinaryIO:
     beside = files.enter_context(atomic_write(folder / f"{status}.csv"))
     return files.enter_context(beside.open("wb"))
-
-
-def _insert_rejected(chunk: RowChunk) -> str:
-    problems = f"string_split(problem, {literal(BETWEEN_PROBLEMS)})"
-
-    def member(place: int) -> str:
-        part = f"split_part(p, {literal(BETWEEN_MEMBERS)}, {place})"
-        return f"list_transform({problems}, lambda p: {part})"
-
-    is_skipped = f"{member(1)}[1] IN ({', '.join(map(literal, SKIPPED))})"
-    skipped, failed = literal(RowStatus.SKIPPED), literal(RowStatus.FAILED)
-    status = f"CASE WHEN {is_skipped} THEN {skipped} ELSE {failed} END"
-    # Each field once, in the order of the messages; list_distinct has no order.
-    fields = f"list_filter({member(2)}, lambda f, i: list_position({member(2)}, f) = i)"
-    return (
-        f"INSERT INTO outcome SELECT row, {status}, NULL, NULL,"
-        f" split_part(problem, {literal(BETWEEN_MEMBERS)}, 1),"
-        f" array_to_string({member(3)}, '; '), array_to_string({fields}, ' ')"
-        f" FROM {chunk.rejected_rows()}"
-    )

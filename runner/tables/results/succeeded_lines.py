@@ -67,7 +67,7 @@ class SucceededRows(Struct, frozen=True):
             if not thousand:
                 numbers = [each.lstrip(b"0") for each in numbers]
             if files:
-                cells = _file_cells(files, row, row + end - start)
+                cells = file_cells(files, row, row + end - start)
                 numbers = list(map(bytes.__add__, numbers, cells))
             for other in reversed(self.others[first:last]):
                 del numbers[other - row], own[other - row]
@@ -141,6 +141,9 @@ class SucceededLines:
         first = found[0]
         if len(found) == 1 and first.first_row <= first_row and first.last_row >= last_row:
             return first.within(first_row, last_row)
+        found.sort(key=lambda each: each.first_row)
+        if all(some.last_row < next_.first_row for some, next_ in pairwise(found)):
+            return _one_after_another(found, first_row, last_row)
         pairs = (zip(each.numbers(), each.lines, strict=True) for each in found)
         return _rows_of(dict(chain.from_iterable(pairs)), first_row, last_row)
 
@@ -179,7 +182,12 @@ class SucceededLines:
         return SucceededRows(piece.first_row, piece.last_row, others, lines)
 
 
-def _file_cells(files: Sequence[tuple[int, str]], first: int, end: int) -> Iterator[bytes]:
+def nothing_known(first_row: int, last_row: int) -> SucceededRows:
+    """Rows of which none has a line."""
+    return SucceededRows(first_row, last_row, range(first_row, last_row + 1), ())
+
+
+def file_cells(files: Sequence[tuple[int, str]], first: int, end: int) -> Iterator[bytes]:
     """`file,row,` of each row from the first up to, not with, the end."""
     at = bisect_right(files, first, key=itemgetter(0)) - 1
     until = bisect_left(files, end, key=itemgetter(0))
@@ -192,3 +200,19 @@ def _rows_of(lines: dict[int, bytes], first_row: int, last_row: int) -> Succeede
     rows = range(first_row, last_row + 1)
     others = [row for row in rows if row not in lines]
     return SucceededRows(first_row, last_row, others, [lines[row] for row in rows if row in lines])
+
+
+def _one_after_another(
+    found: Sequence[SucceededRows], first_row: int, last_row: int
+) -> SucceededRows:
+    """The rows between two of pieces that are in order; nothing is known of rows between pieces."""
+    others: list[int] = []
+    lines: list[bytes] = []
+    at = first_row
+    for each in found:
+        some = each.within(max(first_row, each.first_row), min(last_row, each.last_row))
+        others += (*range(at, some.first_row), *some.others)
+        lines += some.lines
+        at = some.last_row + 1
+    others += range(at, last_row + 1)
+    return SucceededRows(first_row, last_row, others, lines)

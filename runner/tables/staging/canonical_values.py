@@ -64,8 +64,8 @@ EXPECTED = {
     FieldKind.ID: "a record Id of 15 or 18 letters and digits",
 }
 """What to write instead, for messages."""
-_YES = ("true", "1", "yes", "t", "y", "on", "1.0")
-_NO = ("false", "0", "no", "f", "n", "off", "0.0")
+YES = ("true", "1", "yes", "t", "y", "on", "1.0")
+NO = ("false", "0", "no", "f", "n", "off", "0.0")
 _LIKE = {" ": " \u00a0\u2009\u202f", "'": "'\u2019"}
 """Separators of thousands that are written in more than one way."""
 _NAMED_ZONE = re.compile("%[zZ]")
@@ -240,7 +240,7 @@ def _boolean(text: str) -> str:
         f"WHEN {text} = 'true' OR {text} = 'false' THEN {text}"
         f" WHEN {text} IN ('yes', '1') THEN 'true' WHEN {text} IN ('no', '0') THEN 'false'"
     )
-    yes, no = (", ".join(map(literal, words)) for words in (_YES, _NO))
+    yes, no = (", ".join(map(literal, words)) for words in (YES, NO))
     return (
         f"CASE {usual} WHEN lower({text}) IN ({yes}) THEN 'true'"
         f" WHEN lower({text}) IN ({no}) THEN 'false' END"

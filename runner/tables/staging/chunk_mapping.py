@@ -6,7 +6,8 @@ the rest of the source.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -103,6 +104,11 @@ class ChunkMapper(Struct):
     def at_once(self) -> int:
         """How many chunks are worth being mapped at once."""
         return 1 + len(self.columns) // _COLUMNS_AT_ONCE if self._tries_together > 0 else 1
+
+    def batches(self, chunks: Iterator[ReadChunk]) -> Iterator[list[ReadChunk]]:
+        """As many chunks together as are worth being mapped at once by then."""
+        while some := list(islice(chunks, self.at_once)):
+            yield some
 
     def read(self, index: int, dialect: CsvDialect, content: bytes) -> ReadChunk:
         """Write the rows of a chunk, whose number in the source is for the caller to set.

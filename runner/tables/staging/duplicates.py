@@ -76,7 +76,7 @@ def _settle_earlier(staging: StagedRows, key: ColumnMapping) -> None:
 
 def _chunks_to_look_at(staging: StagedRows) -> list[RowChunk]:
     """The chunks with keys whose hash occurs twice."""
-    if staging.keys is None:
+    if staging.keys is None or not staging.keys.has_any:
         return []
     rows = staging.rows_total - staging.rejected_total
     found = staging.keys.find_repeated(staging.database.connection, rows)

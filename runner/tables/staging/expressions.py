@@ -126,14 +126,14 @@ def parse(expression: str) -> Expression:
 @cache
 def _plain(expression: str) -> Expression | None:
     """A plain expression; None if it is not plain."""
-    tokens = _tokens(expression)
-    if tokens is None:
+    words = tokens(expression)
+    if words is None:
         return None
-    reader = _PlainReader(tokens)
+    reader = _PlainReader(words)
     if not (reader.value() and reader.at_end):
         return None
     columns = tuple(dict.fromkeys(reader.columns))
-    is_alone = [kind for kind, text, _ in tokens if text not in {"(", ")"}] == ["name"]
+    is_alone = [kind for kind, text, _ in words if text not in {"(", ")"}] == ["name"]
     return Expression(columns[0] if is_alone else None, columns)
 
 
@@ -264,7 +264,7 @@ def _parser() -> duckdb.DuckDBPyConnection:
     return duckdb.connect(":memory:", config={"threads": "1"})
 
 
-def _tokens(expression: str) -> list[tuple[str, str, str]] | None:
+def tokens(expression: str) -> list[tuple[str, str, str]] | None:
     """Kind, lower-case text and text of each token; None if something else is in between."""
     found: list[tuple[str, str, str]] = []
     place, end = 0, len(expression.rstrip())

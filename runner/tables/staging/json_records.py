@@ -52,6 +52,8 @@ class JsonRecords:
 def _converted(convert: Callable[[str], JsonValue] | None, texts: _Texts) -> Sequence[JsonValue]:
     if convert is None:
         return texts
+    if None not in texts and EXPLICIT_NULL not in texts:
+        return [*map(convert, texts)]  # type: ignore[arg-type]
     return [text if text is None or text == EXPLICIT_NULL else convert(text) for text in texts]
 
 

@@ -66,6 +66,11 @@ class KeyHashes(Struct, frozen=True):
             f" TO {literal(str(file))} (FORMAT parquet, COMPRESSION uncompressed)"
         )
 
+    @property
+    def has_any(self) -> bool:
+        """Whether hashes were written; DuckDB writes them while it maps rows."""
+        return next(self.folder.glob("keys-*.parquet"), None) is not None
+
     def find_repeated(self, connection: duckdb.DuckDBPyConnection, rows: int) -> list[int]:
         """Make the table `repeated` of hashes that occur twice; give the chunks they are in.
 
@@ -73,10 +78,8 @@ class KeyHashes(Struct, frozen=True):
             connection: Where to make it.
             rows: How many hashes there are, about.
         """
-        connection.execute("CREATE TABLE repeated (hash UBIGINT)")
         files = sorted(self.folder.glob("keys-*.parquet"))
-        if not files:
-            return []
+        connection.execute("CREATE TABLE repeated (hash UBIGINT)")
         saved = read_parquet(files)
         for some in self._in_turns(connection, files, 1 + rows // _COMPARED_AT_ONCE):
             connection.execute(

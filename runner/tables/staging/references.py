@@ -8,25 +8,22 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from runner.errors import SourceError
+from runner.tables.database import Database
 from runner.tables.sources.csv import REFERENCE_COLUMN
 from runner.tables.sources.csv_pieces import with_rows
 from runner.tables.sql import literal, name
 from runner.tables.staging.parts import read_header
 
-if TYPE_CHECKING:
-    from runner.tables import duckdb
-
 _ID = "sf__Id"
 
 
-def create_references(connection: duckdb.DuckDBPyConnection, files: Iterable[Path]) -> bool:
+def create_references(database: Database, files: Iterable[Path]) -> bool:
     """Create the macro `referenced`, from `@AccountRef1` to the Id of that record.
 
     Args:
-        connection: Of the rows that have references.
+        database: Of the rows that have references.
         files: Rows that other tasks have written.
 
     Returns:
@@ -39,7 +36,7 @@ def create_references(connection: duckdb.DuckDBPyConnection, files: Iterable[Pat
 
     def named(rows: str) -> list[tuple[str | None, str]]:
         asked = f"SELECT {name(REFERENCE_COLUMN)}, {name(_ID)} FROM {rows}"
-        return connection.execute(asked).fetchall()
+        return database.connection.execute(asked).fetchall()
 
     found: dict[str, str] = {}
     for file in files:
@@ -55,5 +52,5 @@ def create_references(connection: duckdb.DuckDBPyConnection, files: Iterable[Pat
     if not found:
         return False
     pairs = ", ".join(f"{literal(each)}: {literal(record)}" for each, record in found.items())
-    connection.execute(f"CREATE MACRO referenced(t) AS MAP {{{pairs}}}[substr(t, 2)]")
+    database.connection.execute(f"CREATE MACRO referenced(t) AS MAP {{{pairs}}}[substr(t, 2)]")
     return True

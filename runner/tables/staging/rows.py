@@ -10,9 +10,9 @@ from __future__ import annotations
 import shutil
 from collections.abc import Iterable, Iterator, Sequence
 from copy import copy
-from itertools import count, islice
+from itertools import chain, count, islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
@@ -21,7 +21,7 @@ from runner.files import unwritable
 from runner.job.choices import Blank
 from runner.job.endpoints import Written
 from runner.parallel import parallel_map
-from runner.tables.database import Database, storage_errors
+from runner.tables.database import Database, duckdb_error
 from runner.tables.disk import UNBOUNDED, Disk
 from runner.tables.field_types import FieldKind, MappedColumn
 from runner.tables.sources.chunks import UncutError
@@ -35,7 +35,7 @@ from runner.tables.sources.csv import (
 from runner.tables.sources.footer import blank_note
 from runner.tables.sources.open import AnySource, notes_of, open_source
 from runner.tables.staging.canonical_values import MACROS
-from runner.tables.staging.chunk import RowChunk, sent_between
+from runner.tables.staging.chunk import RowChunk
 from runner.tables.staging.chunk_mapping import ChunkMapper, ReadChunk
 from runner.tables.staging.json_records import JsonRecords, JsonValue
 from runner.tables.staging.key_hashes import KeyHashes, key_hashes
@@ -45,14 +45,15 @@ from runner.tables.staging.mapping import (
     map_columns,
 )
 from runner.tables.staging.parts import MAX_BYTES, Limits, Part, PartWriter
+from runner.tables.staging.plain_mapping import PlainMapper, plain_mapper
 from runner.tables.staging.references import create_references
+from runner.tables.staging.sent_rows import queried, sent_rows
 from runner.tables.staging.source_digest import joined_digest
 
 if TYPE_CHECKING:
     from runner.tables.staging.elsewhere import Elsewhere, Stager
 
 Record = dict[str, JsonValue]
-_FETCHED_ROWS = 2_000
 
 
 class StagedRows:
@@ -79,9 +80,7 @@ class StagedRows:
             folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise unwritable(folder, error) from error
-        self.database = Database(folder, most_spilled_bytes=disk.most_bytes)
-        for macro in MACROS:
-            self.database.connection.execute(macro)
+        self.database = Database(folder, most_spilled_bytes=disk.most_bytes, statements=MACROS)
         self._records: tuple[Records, ...] = ()
         self._numbers = count()
         self._elsewhere: Elsewhere | None = None
@@ -169,15 +168,17 @@ class StagedRows:
         self._set_timezone(timezone)
         shapes_of = self._records[0].shapes_of
         self.mappings = map_columns(columns, self.source_columns, shapes_of)
-        connection = self.database.connection
-        self.mappings = check_expressions(connection, self.mappings, self.source_columns)
-        has_references = create_references(connection, written)
+        has_references = create_references(self.database, written)
         if has_references:
             self.mappings = tuple(
                 replace(each, is_reference=each.column.kind is FieldKind.ID)
                 for each in self.mappings
             )
         self.keys = key_hashes(self.mappings, self._folder)
+        is_alone = len(self._records) == 1 and not has_references and self._elsewhere is None
+        plain = plain_mapper(self.mappings, self.source_columns, blank) if is_alone else None
+        if plain is None:
+            self._check_with_engine()
         if self._elsewhere is not None:
             # Rows of earlier tasks are on this machine only.
             if not has_references and self._elsewhere.gather(self, columns):
@@ -188,7 +189,7 @@ class StagedRows:
         for records in self._records:
             before = self.rows_total
             with shown_as(records.place, records.path):
-                digests.append(self._stage(records))
+                digests.append(self._stage(records, plain))
             files = records.files or ((0, records.path),)
             starts += [(before + 1 + rows, file) for rows, file in files]
         self.note_files(starts, digests)
@@ -249,7 +250,7 @@ class StagedRows:
         cell = next(each.cell for each in self.mappings if each.column.field == field)
         blank = f"SELECT 1 FROM {{}} WHERE {cell} IS NULL LIMIT 1"
         return any(
-            next(self._rows(blank.format(chunk.sent_rows())), None)
+            next(queried(self.database, blank.format(chunk.sent_rows())), None)
             for chunk in self.chunks
             if chunk.sendable
         )
@@ -262,15 +263,10 @@ class StagedRows:
         None.
         """
         records = JsonRecords([(m.column.field, m.column.kind) for m in self.mappings])
-        rows = self._sendable(after_row)
+        rows = sent_rows(self.database, self.chunks, after_row)
         while batch := list(islice(rows, size)):
-            yield list(
-                zip(
-                    (row[0] for row in batch),
-                    records.records([row[1:] for row in batch]),
-                    strict=True,
-                )
-            )
+            numbers, cells = zip(*batch, strict=True)
+            yield list(zip(numbers, records.records(cells), strict=True))
 
     def parts(
         self,
@@ -313,81 +309,78 @@ class StagedRows:
         shutil.rmtree(self._folder, ignore_errors=True)
 
     def _set_timezone(self, timezone: str) -> None:
+        self.timezone = timezone
+        self.database.set_timezone(timezone)
+
+    def _check_with_engine(self) -> None:
+        """Let DuckDB look at what the job says, before it maps rows."""
         from runner.tables import duckdb
 
-        self.timezone = timezone
         try:
-            self.database.set_timezone(timezone)
+            connection = self.database.connection
         except duckdb.Error as error:
             raise SourceError(
-                f"There is no time zone {timezone!r}.", hint="Write one such as Europe/Berlin."
+                f"There is no time zone {self.timezone!r}.",
+                hint="Write one such as Europe/Berlin.",
             ) from error
+        self.mappings = check_expressions(connection, self.mappings, self.source_columns)
 
-    def _stage(self, records: Records) -> str:
+    def _stage(self, records: Records, plain: PlainMapper | None) -> str:
         """Stage records as they are, or normalized if need be; give the digest of what was read."""
-        from runner.tables import duckdb
-
         try:
-            self.chunks += self._staged(records)
-        except (duckdb.Error, UncutError) as error:
+            self.chunks += self._staged(records, plain)
+        except (duckdb_error(), UncutError) as error:
+            from runner.tables import duckdb
+
             is_misread = isinstance(error, duckdb.InvalidInputException | UncutError)
             if records.normalize is None or not is_misread:
                 raise load_error(records.path, error) from error
         else:
             return records.digest.hexdigest()
         # Either this finds what is wrong, and in which row, or only the CSV dialect was in the way.
-        plain = records.normalize(self._folder / "normalized.csv")
+        normalized = records.normalize(self._folder / "normalized.csv")
         try:
-            self.chunks += self._staged(plain)
-        except (duckdb.Error, UncutError) as error:
+            self.chunks += self._staged(normalized, plain)
+        except (duckdb_error(), UncutError) as error:
             raise load_error(records.path, error) from error
-        return plain.digest.hexdigest()
+        return normalized.digest.hexdigest()
 
-    def _staged(self, records: Records) -> tuple[RowChunk, ...]:
+    def _staged(self, records: Records, plain: PlainMapper | None) -> tuple[RowChunk, ...]:
         if not records.columns:
             return ()
         chunks: list[RowChunk] = []
         first_row = self.rows_total + 1
-        mapper = ChunkMapper(
-            self.database,
-            self._folder,
-            self.source_columns,
-            self.mappings,
-            self.blank,
-            self.keys,
-        )
+        own = self.database, self._folder, self.source_columns
+        mapper = ChunkMapper(*own, self.mappings, self.blank, self.keys)
 
         def map_chunks(some: list[ReadChunk]) -> list[RowChunk]:
             mapped = mapper.map(some)
-            self.disk.add(sum(c.dialect.longest_row_bytes + c.sent_bytes for c in mapped))
+            self._count(mapped)
             return mapped
 
         pieces = zip(self._numbers, records.chunks(), strict=False)
-        read = (mapper.read(at, records.dialect(content), content) for at, content in pieces)
-        for some in parallel_map(map_chunks, _batches(read, mapper)):
+        read: Iterator[ReadChunk] = (
+            mapper.read(at, records.dialect(content), content) for at, content in pieces
+        )
+        if plain is not None:
+            first = list(islice(read, 2))
+            found = plain.map(first[0]) if len(first) == 1 else None
+            if found is not None:
+                self._count([found])
+                return (found,)
+            self._check_with_engine()
+            mapper.mappings = self.mappings
+            read = chain(first, read)
+        for some in parallel_map(map_chunks, mapper.batches(read)):
             for chunk in some:
                 chunks.append(replace(chunk, first_row=first_row))
                 first_row += chunk.rows
                 self.blank_rows += chunk.blank
         return tuple(chunk for chunk in chunks if chunk.rows)
 
-    def _rows(self, query: str) -> Iterator[tuple[Any, ...]]:
-        with storage_errors("Staged rows cannot be read"), self.database.cursor() as cursor:
-            cursor.execute(query)
-            while rows := cursor.fetchmany(_FETCHED_ROWS):
-                yield from rows
-
-    def _sendable(self, after_row: int) -> Iterator[tuple[Any, ...]]:
-        for chunk in self.chunks:
-            if chunk.last_row > after_row and chunk.sendable:
-                sent = sent_between((chunk,), after_row + 1, chunk.last_row)
-                yield from self._rows(f"FROM {sent}")
-
-
-def _batches(chunks: Iterator[ReadChunk], mapper: ChunkMapper) -> Iterator[list[ReadChunk]]:
-    """As many chunks together as are worth being mapped at once by then."""
-    while some := list(islice(chunks, mapper.at_once)):
-        yield some
+    def _count(self, mapped: Sequence[RowChunk]) -> None:
+        """Count what chunks take of the disk."""
+        self.disk.add(sum(c.dialect.longest_row_bytes + c.sent_bytes for c in mapped))
 
 
 def _named(starts: Sequence[tuple[int, Path]]) -> tuple[tuple[int, str], ...]:

@@ -312,7 +312,7 @@ def test_a_chunk_whose_values_change_is_staged_once(stage, rows_of, monkeypatch)
     columns = [
         MappedColumn("Key__c", "k", required=True),
         MappedColumn("Ok__c", "b", FieldKind.BOOLEAN),
-        MappedColumn("Name", "upper(k)"),
+        MappedColumn("Name", "left(upper(k), 1)"),
     ]
     expected = {"Key__c": "x", "Ok__c": True, "Name": "X"}
     assert rows_of(stage(b"k,b\nx,yes\n", columns)) == [expected]
