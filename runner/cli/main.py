@@ -1,7 +1,7 @@
 """The entry point: whatever happens ends as a message and an exit code, never as a traceback.
 
-Answers `--version` before anything else is imported. Knows every exit code. Knows nothing of the
-verbs.
+Answers `--version`, and bash's completion of a verb, before anything else is imported. Knows every
+exit code. Knows nothing of the verbs.
 """
 
 from __future__ import annotations
@@ -10,10 +10,8 @@ import atexit
 import gc
 import os
 import sys
-from contextlib import suppress
-from pathlib import Path
-from typing import TYPE_CHECKING
 
+TYPE_CHECKING = False  # `typing` imports `re`
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
@@ -31,6 +29,12 @@ def main() -> None:
         from runner.version import __version__
 
         sys.stdout.write(f"runner {__version__}\n")
+        return
+    from runner.cli.verbs import completed_verbs
+
+    verbs = completed_verbs(os.environ)
+    if verbs:
+        sys.stdout.write("\n".join(verbs) + "\n")
         return
     gc.set_threshold(*_GARBAGE)
     atexit.register(gc.freeze)  # Python would look for cycles in all that ends with it
@@ -88,14 +92,9 @@ def _run() -> int:
 
 def _run_verb() -> None:
     """Run what the command line says; Typer reads it only if it has to."""
-    from runner.cli.plain_words import completed_verbs, verb_of
-    from runner.cli.terminal import echo
+    from runner.cli.plain_words import verb_of
     from runner.cli.verbs import COMPLETE
 
-    verbs = completed_verbs(os.environ)
-    if verbs:
-        echo("\n".join(verbs))
-        return
     _import_msgspec()
     verb = None if COMPLETE in os.environ else verb_of(sys.argv[1:], os.environ)
     if verb is None:
@@ -112,6 +111,9 @@ def check_texts(words: Sequence[str], environ: Mapping[str, str]) -> None:
     Raises:
         UsageError: Names the argument, the variable or the folder.
     """
+    from contextlib import suppress
+    from pathlib import Path
+
     from runner.errors import UsageError
 
     texts = [("The argument", word) for word in words]

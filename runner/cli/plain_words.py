@@ -15,7 +15,7 @@ from typing import Any, get_args
 
 from runner.cli.declare import Argument, Group, Option, Verb, declared
 from runner.cli.log_format import OF_ALL_VERBS
-from runner.cli.verbs import COMPLETE, VERBS
+from runner.cli.verbs import VERBS
 
 _SETTINGS = frozenset(
     {
@@ -48,17 +48,6 @@ def verb_of(words: Sequence[str], environ: Mapping[str, str]) -> Callable[[], No
         return None
     values = read(verb, rest, environ)
     return None if values is None else lambda: verb(**values)
-
-
-def completed_verbs(environ: Mapping[str, str]) -> list[str]:
-    """Verbs that the first word may become, where bash asks; none if Typer has to answer."""
-    if (environ.get(COMPLETE), environ.get("COMP_CWORD")) != ("complete_bash", "1"):
-        return []
-    program, *words = environ.get("COMP_WORDS", "").split() or [""]
-    begun = words[0] if words else ""
-    if not program.isalpha() or len(words) > 1 or not (begun.isalpha() or not begun):
-        return []
-    return [verb for verb in VERBS if verb.startswith(begun)]
 
 
 def read(verb: Verb, words: Sequence[str], environ: Mapping[str, str]) -> dict[str, Any] | None:

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+TYPE_CHECKING = False  # `typing` imports `re`
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
 VERBS = (
     "run",
     "plan",
@@ -31,3 +35,14 @@ VERBS = (
 
 COMPLETE = "_RUNNER_COMPLETE"
 """By this variable a shell says what to complete."""
+
+
+def completed_verbs(environ: Mapping[str, str]) -> list[str]:
+    """Verbs that the first word may become, where bash asks; none if Typer has to answer."""
+    if (environ.get(COMPLETE), environ.get("COMP_CWORD")) != ("complete_bash", "1"):
+        return []
+    program, *words = environ.get("COMP_WORDS", "").split() or [""]
+    begun = words[0] if words else ""
+    if not program.isalpha() or len(words) > 1 or not (begun.isalpha() or not begun):
+        return []
+    return [verb for verb in VERBS if verb.startswith(begun)]

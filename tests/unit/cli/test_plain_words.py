@@ -9,8 +9,8 @@ import typer
 
 from runner.cli.app import run_app
 from runner.cli.declare import declared, readable_by_typer
-from runner.cli.plain_words import completed_verbs, read, verb_of
-from runner.cli.verbs import VERBS
+from runner.cli.plain_words import read, verb_of
+from runner.cli.verbs import VERBS, completed_verbs
 from runner.job.rails import Rail
 
 NEVER_PLAIN = {"apply"}
