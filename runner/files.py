@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import errno
 import os
-import platform
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -21,7 +20,7 @@ PRIVATE_FOLDER = 0o700
 NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EROFS})
 """Errors of a disk that is full, over quota, failing or read-only, whichever file was written."""
 
-_HOST = f"{crc32(platform.node().encode()):08x}"
+_HOST = f"{crc32(os.uname().nodename.encode()):08x}"
 """Process numbers mean nothing on another machine that shares a folder."""
 
 

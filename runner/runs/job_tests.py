@@ -46,7 +46,6 @@ from runner.verdict import Status, Verdict
 LONGEST_SECONDS = 300.0
 """Time after which a test's run is stopped."""
 _LATE = (
-    "filelock",
     "runner.engine.query",
     "runner.engine.write",
     "runner.job.load",

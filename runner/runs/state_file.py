@@ -246,15 +246,15 @@ def _check_no_run(state: StateFolder) -> None:
 @contextmanager
 def _alone(state: StateFolder) -> Iterator[None]:
     """One import at a time; what a dead one has left is deleted."""
-    from filelock import FileLock, Timeout
+    from runner.state.exclusive import held_alone
 
     path = private_folder(state.locks) / "import.lock"
     try:
-        with FileLock(path, timeout=0, mode=PRIVATE_FILE):
+        with held_alone(path, 0):
             for stray in state.root.glob(f"{_STAGED}*"):
                 shutil.rmtree(stray, ignore_errors=True)
             yield
-    except Timeout as error:
+    except TimeoutError as error:
         raise LockHeldError(
             "Another import is in progress.", hint="Wait until it is done."
         ) from error

@@ -285,10 +285,10 @@ def _open_prepared(path: Path) -> sqlite3.Connection:
 
     SQLite does not wait for its turn when two switch a new file to WAL.
     """
-    from filelock import FileLock, Timeout  # noqa: PLC0415 - few verbs lock
+    from runner.state.exclusive import held_alone  # noqa: PLC0415 - few verbs lock
 
     try:
-        with FileLock(f"{path}.lock", PATIENCE_SECONDS, PRIVATE_FILE):
+        with held_alone(Path(f"{path}.lock"), PATIENCE_SECONDS):
             with contextlib.suppress(FileExistsError):
                 os.close(os.open(path, os.O_CREAT | os.O_EXCL, PRIVATE_FILE))
             connection = _connect(path)
@@ -298,7 +298,7 @@ def _open_prepared(path: Path) -> sqlite3.Connection:
                 connection.close()
                 raise
             return connection
-    except Timeout as error:
+    except TimeoutError as error:
         raise StateError(
             f"Another process has locked the ledger {path} for {PATIENCE_SECONDS:g} s.",
             hint="Run again, or end the process that hangs.",

@@ -21,11 +21,11 @@ from msgspec.structs import replace
 
 from runner.errors import LockHeldError, StateError
 from runner.files import PRIVATE_FILE, private_folder, unwritable, write_private
+from runner.state.exclusive import held_alone
 from runner.state.process import ProcessIdentity
 
 REFRESH_PATIENCE_SECONDS = 120.0
 """Longer than any one token refresh takes, its retries included."""
-_POLL_SECONDS = 0.1
 
 
 class Holder(Struct, frozen=True):
@@ -129,22 +129,19 @@ def _held(
     refused: Callable[[Holder | None], LockHeldError],
 ) -> Iterator[Callable[[str], None]]:
     """Hold a lock and record who does; yields what records another run."""
-    from filelock import FileLock, Timeout  # noqa: PLC0415 - few verbs lock
-
-    lock = FileLock(private_folder(folder) / f"{name}.lock", mode=PRIVATE_FILE)
-    record = folder / f"{name}.json"
-    try:
-        lock.acquire(timeout=wait_seconds, poll_interval=_POLL_SECONDS)
-    except Timeout:
-        raise refused(Holder.read(record)) from None
-    except OSError as error:
-        raise StateError(f"{lock.lock_file} cannot be locked: {error.strerror}.") from error
-    try:
-        holder.write(record)
-        yield lambda other: replace(holder, run_id=other).write(record)
-    finally:
-        record.unlink(missing_ok=True)
-        lock.release()
+    lock_file, record = private_folder(folder) / f"{name}.lock", folder / f"{name}.json"
+    with ExitStack() as held:
+        try:
+            held.enter_context(held_alone(lock_file, wait_seconds))
+        except TimeoutError:
+            raise refused(Holder.read(record)) from None
+        except OSError as error:
+            raise StateError(f"{lock_file} cannot be locked: {error.strerror}.") from error
+        try:
+            holder.write(record)
+            yield lambda other: replace(holder, run_id=other).write(record)
+        finally:
+            record.unlink(missing_ok=True)
 
 
 @contextmanager
@@ -161,26 +158,21 @@ def refresh_lock(
     Raises:
         StateError: Another process holds it for too long, or the folder is read-only.
     """
-    from filelock import FileLock, Timeout  # noqa: PLC0415 - few verbs lock
-
-    lock = FileLock(lock_file, mode=PRIVATE_FILE)
-    try:
-        lock.acquire(timeout=patience_seconds)
-    except Timeout as error:
-        raise StateError(
-            f"Another run has locked {token} for {patience_seconds:g} s.",
-            hint="Find that run with `runner history`, end it, then run again.",
-        ) from error
-    except OSError as error:
-        raise StateError(
-            f"{token} cannot be locked for a refresh: {error.strerror}.",
-            hint="Keep the token in a folder that this user can write to: the org may replace "
-            "the refresh token each time it is used.",
-        ) from error
-    try:
+    with ExitStack() as held:
+        try:
+            held.enter_context(held_alone(lock_file, patience_seconds))
+        except TimeoutError as error:
+            raise StateError(
+                f"Another run has locked {token} for {patience_seconds:g} s.",
+                hint="Find that run with `runner history`, end it, then run again.",
+            ) from error
+        except OSError as error:
+            raise StateError(
+                f"{token} cannot be locked for a refresh: {error.strerror}.",
+                hint="Keep the token in a folder that this user can write to: the org may replace "
+                "the refresh token each time it is used.",
+            ) from error
         yield
-    finally:
-        lock.release()
 
 
 @contextmanager

@@ -17,6 +17,7 @@ NEVER = {
     "prometheus_client",
     "opentelemetry",
     "duckdb",
+    "filelock",
     "rich",
     "jsonschema",
     "jinja2",
@@ -68,7 +69,7 @@ def layers(modules):
 def test_history_reads_the_ledger_alone(imported):
     imported("history")  # makes the ledger
     modules, _ = imported("history")
-    assert packages(modules).isdisjoint({*NEVER, *LATE, *ENGINE, "yaml", "filelock"})
+    assert packages(modules).isdisjoint({*NEVER, *LATE, *ENGINE, "yaml"})
     assert layers(modules).isdisjoint({"tables", "salesforce", "engine", "local_org", "report"})
     assert len(modules) < 50
 
@@ -84,7 +85,7 @@ def test_a_job_of_plain_expressions_is_validated_without_an_engine(imported, ben
     modules, _ = imported("validate", bench.job(JOB))
     assert packages(modules).isdisjoint({*NEVER, *ENGINE, "sqlite3", "inspect"})
     assert layers(modules).isdisjoint({"salesforce", "engine", "local_org", "login"})
-    assert len(modules) < 152
+    assert len(modules) < 149
 
 
 def test_whoami_asks_an_org_without_an_engine(imported, bench, org):
@@ -101,7 +102,7 @@ def test_a_run_imports_neither_other_verbs_nor_what_it_does_not_use(imported, be
     assert packages(modules).isdisjoint({*NEVER, *ENGINE, "sqlalchemy", "keyring", "fsspec"})
     assert layers(modules).isdisjoint({"login"})
     assert modules.isdisjoint({"runner.cli.history", "runner.engine.query", "runner.engine.undo"})
-    assert len(modules) < 350
+    assert len(modules) < 330
 
 
 def test_a_run_of_a_query_imports_nothing_of_writes(imported, bench, org):
@@ -109,21 +110,21 @@ def test_a_run_of_a_query_imports_nothing_of_writes(imported, bench, org):
     modules, _ = imported("run", "-q", bench.job(query))
     assert packages(modules).isdisjoint({*NEVER, *ENGINE, "sqlalchemy"})
     assert modules.isdisjoint({"runner.engine.write", "runner.engine.bulk", "runner.engine.undo"})
-    assert len(modules) < 352
+    assert len(modules) < 334
 
 
 def test_a_word_is_completed_without_more_than_the_command_line(imported):
     modules, said = imported(**COMPLETE)
     assert said == "validate\n"
-    assert packages(modules).isdisjoint({*NEVER, *LATE, *ENGINE, "yaml", "filelock", "msgspec"})
-    assert len(modules) < 15
+    assert packages(modules).isdisjoint({*NEVER, *LATE, *ENGINE, "yaml", "msgspec"})
+    assert len(modules) < 8
 
 
 def test_options_are_completed_too(imported):
     words = {**COMPLETE, "COMP_WORDS": "runner validate --allow-o", "COMP_CWORD": "2"}
     modules, said = imported(**words)
     assert said == "--allow-outside\n"
-    assert packages(modules).isdisjoint({*NEVER, *ENGINE, "yaml", "filelock"} - {"typer"})
+    assert packages(modules).isdisjoint({*NEVER, *ENGINE, "yaml"} - {"typer"})
     assert layers(modules).isdisjoint({"tables", "salesforce", "engine", "local_org", "state"})
     assert len(modules) < 80
 

@@ -41,7 +41,6 @@ LATE = (
     "adbc_driver_sqlite",
     "encodings.idna",
     "encodings.utf_8_sig",
-    "filelock",
     "logging.handlers",
     "rich.progress",
     "sqlalchemy.dialects.sqlite",

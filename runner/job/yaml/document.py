@@ -10,14 +10,17 @@ import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-import yaml
 from msgspec import Struct
 
 from runner.diagnostics import Diagnostic, Position
 from runner.job.origin import Origin
 from runner.job.yaml import messages
+from runner.job.yaml.late_patterns import compiled_late
 from runner.job.yaml.messages import SyntaxProblem
 from runner.job.yaml.tree import Composer, Plain, resolve
+
+with compiled_late():
+    import yaml
 
 MAX_BYTES = 1_000_000
 """Of a job file, and of every other YAML file that a job names."""

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from io import BytesIO
 from itertools import compress, islice
-from tempfile import SpooledTemporaryFile
 from typing import IO, TYPE_CHECKING
 
 from msgspec import Struct
@@ -135,6 +134,8 @@ class PieceWriter(Struct, frozen=True):
         return content, count
 
     def _piece(self, blocks: Iterable[bytes]) -> IO[bytes]:
+        from tempfile import SpooledTemporaryFile
+
         piece: IO[bytes] = SpooledTemporaryFile(  # noqa: SIM115 - closed by who reads it
             _MOST_BYTES_IN_MEMORY, dir=str(self.staging.folder)
         )

@@ -7,7 +7,6 @@ believed. Knows UTF-8 files with commas. Knows nothing of what the columns mean.
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import chain
@@ -110,6 +109,8 @@ def scratch_beside(file: Path) -> Iterator[Path]:
     Raises:
         StateError: It cannot be made.
     """
+    import tempfile
+
     try:
         folder = tempfile.TemporaryDirectory(dir=file.parent, prefix=".pieces-")
     except OSError as error:

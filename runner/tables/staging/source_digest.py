@@ -9,7 +9,6 @@ import hashlib
 from collections import deque
 from collections.abc import Sequence
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 from runner.job.endpoints import FileSource
 from runner.tables.sources.csv import Records
@@ -33,6 +32,8 @@ def digest_of_rows(source: FileSource, folder: Path) -> str:
         SourceError: They cannot be read.
     """
     folder.mkdir(parents=True, exist_ok=True)  # somebody may have deleted the run's files
+    from tempfile import TemporaryDirectory
+
     with TemporaryDirectory(dir=folder) as scratch:
         return joined_digest([_digest(each) for each in open_source(source, Path(scratch))])
 
@@ -50,6 +51,8 @@ def is_unchanged(source: FileSource, sha256: str, folder: Path) -> bool:
     """
     if digest_of_rows(source, folder) == sha256:
         return True
+    from tempfile import TemporaryDirectory
+
     with TemporaryDirectory(dir=folder) as scratch:
         # What DuckDB could not read as it was has been staged, and counted, as plain CSV.
         plain = [

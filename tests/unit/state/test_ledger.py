@@ -9,10 +9,10 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from filelock import FileLock
 
 from runner.errors import ExitCode, StateError, UsageError
 from runner.outcome import Counts, TaskOutcome, TaskStatus
+from runner.state.exclusive import held_alone
 from runner.state.ledger import Ledger
 from runner.state.ledger_file import LAYOUTS, open_ledger
 from runner.state.run_records import PartRecord, RunState
@@ -273,7 +273,7 @@ def test_a_ledger_of_this_release_is_opened_without_its_lock_and_not_written(tmp
     with Ledger(path) as ledger:
         begin(ledger)
     before = path.read_bytes()
-    with FileLock(f"{path}.lock"), Ledger(path) as ledger:
+    with held_alone(tmp_path / "ledger.sqlite.lock", 0), Ledger(path) as ledger:
         assert [run.run_id for run in ledger.runs()] == [FIRST]
     assert path.read_bytes() == before
 
@@ -288,7 +288,8 @@ def test_an_old_ledger_waits_for_its_lock(tmp_path, monkeypatch):
     old.executescript("".join(f"ALTER TABLE {t} DROP COLUMN {c};" for t, c in added))
     old.close()
     monkeypatch.setattr("runner.state.ledger_file.PATIENCE_SECONDS", 0)
-    with FileLock(f"{path}.lock"), pytest.raises(StateError, match="has locked the ledger"):
+    held = held_alone(tmp_path / "ledger.sqlite.lock", 0)
+    with held, pytest.raises(StateError, match="has locked the ledger"):
         Ledger(path)
     with Ledger(path) as ledger:
         assert ledger.watermarks.all(None) == []
