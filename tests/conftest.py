@@ -79,10 +79,14 @@ def pytest_collection_modifyitems(config, items):
     asked = "slow" in config.getoption("markexpr") or os.environ.get("SFRUNNER_SLOW") == "1"
     if asked:
         return
-    not_asked = pytest.mark.skip(reason="slow: run with `-m slow`, or with SFRUNNER_SLOW=1")
-    for item in items:
-        if "slow" in item.keywords:
+    slow = [item for item in items if "slow" in item.keywords]
+    if any("::" in each for each in config.args):  # somebody asks for tests by their names
+        not_asked = pytest.mark.skip(reason="slow: run with `-m slow`, or with SFRUNNER_SLOW=1")
+        for item in slow:
             item.add_marker(not_asked)
+    elif slow:  # to report them one by one would take seconds
+        config.hook.pytest_deselected(items=slow)
+        items[:] = [item for item in items if "slow" not in item.keywords]
 
 
 def pytest_collection_finish():

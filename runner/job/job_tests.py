@@ -18,7 +18,7 @@ from runner.diagnostics import Diagnostic, Location
 from runner.errors import JobError
 from runner.job import notation, soql
 from runner.job.documents import in_order, load_checked
-from runner.job.origin import Origin
+from runner.job.origin import AT_KEY, Origin
 from runner.job.partial_job import as_list
 from runner.job.yaml.document import Document
 
@@ -338,7 +338,7 @@ def with_sources(
         tasks[at] = {**task, "from": _source(task["from"], sources[name], files.get(name))}
         place: Location = ("tasks", at, "from")
         # What is said of the source that is not read is no longer there.
-        kept = {*tasks[at]["from"], "key()"}
+        kept = {*tasks[at]["from"], AT_KEY}
         positions = {
             path: where
             for path, where in positions.items()

@@ -12,6 +12,9 @@ from msgspec import Struct, field
 
 from runner.diagnostics import Diagnostic, Location, Position, Severity
 
+AT_KEY = "\0key"
+"""In a path after a key: the place of the key. No key of a job file has this name."""
+
 
 class Origin(Struct, frozen=True):
     """The text of a job, so that a later problem can point at its line."""
@@ -19,7 +22,7 @@ class Origin(Struct, frozen=True):
     file: Path
     lines: tuple[str, ...] = ()
     positions: Mapping[Location, Position] = field(default_factory=dict)
-    """Position of each value; that of its key is at `(*path, "key()")`."""
+    """Position of each value; that of its key is at `(*path, AT_KEY)`."""
 
     def diagnose(  # noqa: PLR0913 - a diagnostic has as many parts
         self,
@@ -32,7 +35,7 @@ class Origin(Struct, frozen=True):
         severity: Severity = Severity.ERROR,
     ) -> Diagnostic:
         """A diagnostic that points at a value, or at the nearest one around it."""
-        position = self._locate((*path, "key()") if at_key else path)
+        position = self._locate((*path, AT_KEY) if at_key else path)
         line = (
             self.lines[position.line - 1] if position and position.line <= len(self.lines) else None
         )

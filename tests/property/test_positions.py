@@ -4,10 +4,11 @@ import json
 from pathlib import Path
 
 import yaml
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from runner.job.load import check_job
+from runner.job.origin import AT_KEY
 from runner.job.yaml.document import parse_document
 from runner.job.yaml.tree import resolve
 
@@ -36,6 +37,7 @@ def paths(values, path=()):
             yield from paths(value, (*path, index))
 
 
+@example({"0": {"key()": [None]}}, False)
 @given(DOCUMENTS, st.sampled_from([None, False, True]))
 def test_every_path_has_a_position_inside_the_text(values, flow):
     text = yaml.safe_dump(values, allow_unicode=True, default_flow_style=flow, sort_keys=False)
@@ -47,7 +49,7 @@ def test_every_path_has_a_position_inside_the_text(values, flow):
         assert 1 <= at.line <= len(lines)
         assert 1 <= at.column < at.end_column <= len(lines[at.line - 1]) + 2
         if path and isinstance(path[-1], str):
-            assert document.origin.positions[(*path, "key()")].line <= at.line
+            assert document.origin.positions[(*path, AT_KEY)].line <= at.line
 
 
 @given(DOCUMENTS)

@@ -19,7 +19,7 @@ from typing import Any
 from msgspec import Struct, field
 
 from runner.diagnostics import Diagnostic, Location, Position
-from runner.job.origin import Origin
+from runner.job.origin import AT_KEY, Origin
 from runner.job.yaml import messages
 from runner.job.yaml.messages import SyntaxProblem
 
@@ -202,7 +202,7 @@ class Composer:
         if frame.live and self._accepts_key(frame, node):
             frame.key = node.text
             frame.lines[node.text] = node.start[0] + 1
-            self._positions[(*frame.path, node.text, "key()")] = self._place(node)
+            self._positions[(*frame.path, node.text, AT_KEY)] = self._place(node)
 
     def _accepts_key(self, frame: _Frame, node: Node) -> bool:
         path = (*frame.path, node.text)

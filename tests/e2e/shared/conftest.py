@@ -120,9 +120,9 @@ class Fleet:
             self.sql("UPDATE locks SET expires = clock_timestamp() - interval '1 second'")
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def shared_driver():
-    """The warm process of a module's tests."""
+    """The warm process of these tests."""
     process = subprocess.Popen(
         [sys.executable, str(DRIVER)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     )

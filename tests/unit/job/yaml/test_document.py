@@ -4,6 +4,7 @@ import pytest
 import yaml
 
 from runner.diagnostics import Position
+from runner.job.origin import AT_KEY
 from runner.job.yaml import document
 from runner.job.yaml.document import MAX_BYTES, as_yaml, parse_document, read_document
 
@@ -32,7 +33,7 @@ def test_values_are_read_with_their_positions(loader):
     assert read.values == {"version": 1, "tasks": [{"name": "a", "needs": ["x", "y"]}]}
     at = read.origin.positions
     assert at[("version",)] == Position(1, 10, 11)
-    assert at[("version", "key()")] == Position(1, 1, 8)
+    assert at[("version", AT_KEY)] == Position(1, 1, 8)
     assert at[("tasks", 0)] == Position(3, 5, 12)
     assert at[("tasks", 0, "needs")] == Position(4, 12, 20)
     assert at[("tasks", 0, "needs", 1)] == Position(4, 16, 19)
@@ -60,7 +61,7 @@ def test_block_text_keeps_tabs_and_lines(loader):
 def test_a_byte_order_mark_is_no_part_of_the_first_key():
     read = parse_document(b"\xef\xbb\xbfversion: 1\r\nname: x\r\n", FILE)
     assert read.values == {"version": 1, "name": "x"}
-    assert read.origin.positions[("name", "key()")] == Position(2, 1, 5)
+    assert read.origin.positions[("name", AT_KEY)] == Position(2, 1, 5)
     assert read.origin.lines[0] == "version: 1"
 
 
