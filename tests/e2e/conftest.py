@@ -107,6 +107,15 @@ class Warm:
         with self.free:
             return self._answer({"ended": number})
 
+    def end_so_far(self, number):
+        """The same, or None if it runs, or if this process is busy."""
+        if not self.free.acquire(blocking=False):
+            return None
+        try:
+            return self._answer({"ended": number, "wait": False})
+        finally:
+            self.free.release()
+
     def _answer(self, asked):
         if self._process is None:
             self._process = subprocess.Popen(
@@ -121,7 +130,7 @@ class Warm:
         try:
             self._process.stdin.write(json.dumps(asked) + "\n")
             self._process.stdin.flush()
-            return int(self._process.stdout.readline())
+            return json.loads(self._process.stdout.readline())
         finally:
             late.cancel()
 
@@ -144,22 +153,29 @@ class Fork:
     stdin = None
 
     def poll(self):
+        if self.returncode is None:
+            self.returncode = self.warm.end_so_far(self.pid)
         return self.returncode
 
+    def send_signal(self, number):
+        if self.returncode is None:
+            os.kill(self.pid, number)
+
     def terminate(self):
-        os.kill(self.pid, signal.SIGTERM)
+        self.send_signal(signal.SIGTERM)
 
     def kill(self):
-        os.kill(self.pid, signal.SIGKILL)
+        self.send_signal(signal.SIGKILL)
 
-    def wait(self):
+    def wait(self, _timeout=None):
+        """Wait for its end, as long as any command may take."""
         if self.returncode is None:
             self.returncode = self.warm.end_of(self.pid)
         return self.returncode
 
-    def communicate(self):
+    def communicate(self, timeout=COMMAND_SECONDS):
         """What it says until its end, on both streams."""
-        late = threading.Timer(COMMAND_SECONDS, self.kill)
+        late = threading.Timer(timeout, self.kill)
         late.start()
         try:
             with ThreadPoolExecutor(1) as pool:

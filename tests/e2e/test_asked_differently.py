@@ -28,7 +28,7 @@ def died(bench, serve_org):
 
     def make(*words):
         org.stall_jobs()
-        process = bench.start("run", job, "-v", *words)
+        process = bench.begin("run", job, "-v", *words)
         for line in process.stderr:
             if "UploadComplete" in line or "InProgress" in line:
                 break

@@ -206,7 +206,7 @@ def test_a_second_run_of_the_same_job_is_locked_out(bench, serve_org):
   from: a.csv
   api: bulk
 """)
-    first = bench.start("run", job)
+    first = bench.begin("run", job)
     try:
         for line in first.stderr:
             if line.startswith("load:"):
@@ -256,7 +256,7 @@ def test_a_killed_run_is_known_to_have_died_and_its_lock_is_free(bench, serve_or
   from: a.csv
   api: bulk
 """)
-    process = bench.start("run", job)
+    process = bench.begin("run", job)
     for line in process.stderr:
         if line.startswith("load:"):
             break

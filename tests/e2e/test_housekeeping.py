@@ -58,7 +58,7 @@ def test_an_unfinished_run_is_never_pruned_and_its_working_files_go(bench, serve
     org = serve_org()
     org.stall_jobs()
     bench.write("a.csv", "Name\nx\n")
-    process = bench.start("run", bench.job(SLOW), "-v")
+    process = bench.begin("run", bench.job(SLOW), "-v")
     for line in process.stderr:
         if "UploadComplete" in line or "InProgress" in line:
             break

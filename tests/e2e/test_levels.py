@@ -119,7 +119,7 @@ def test_a_run_that_is_killed_goes_on_at_its_level(bench, serve_org, api, level)
         org.fault(kind="slow", bytes_per_second=1, **at)
     else:
         org.fault(kind="job_stalls", nth=level + 1)
-    process = bench.start("run", job, "-v")
+    process = bench.begin("run", job, "-v")
     if api == "rest":
         while org.rows("SELECT COUNT(Id) n FROM Account") != [{"n": 30 * (level + 1)}]:
             assert process.poll() is None

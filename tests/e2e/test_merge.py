@@ -177,7 +177,7 @@ def test_a_run_that_was_killed_merges_the_rest_and_counts_all(bench, org):
                 process.kill()
 
     proxy.change = kill
-    process = bench.start("run", written, "-o", "json")
+    process = bench.begin("run", written, "-o", "json")
     assert process.wait(60) < 0
     proxy.change = lambda _: None
     resumed = bench.run("resume", "-o", "json")

@@ -137,7 +137,7 @@ def test_a_signal_and_a_kill_are_told_by_the_run_or_the_next(bench, org, hook):
     org.stall_jobs()
     bench.write("rows.csv", GOOD)
     job = bench.job(TASK.replace("rest", "bulk"), head=HEAD)
-    stopped = bench.start("run", job, "-v")
+    stopped = bench.begin("run", job, "-v")
     until_sent(stopped)
     stopped.terminate()
     assert stopped.wait() == 143
@@ -145,7 +145,7 @@ def test_a_signal_and_a_kill_are_told_by_the_run_or_the_next(bench, org, hook):
     assert (terminated["event"], terminated["exit_code"]) == ("failed", 143)
     assert terminated["command"].startswith(f"runner resume {terminated['run_id']}")
 
-    killed = bench.start("run", job, "-v")
+    killed = bench.begin("run", job, "-v")
     until_sent(killed)
     locked = bench.run("run", job)
     assert locked.code == 11

@@ -149,7 +149,7 @@ def test_an_unfinished_run_is_named_and_nothing_applied_beside_it(bench, serve_o
     org = serve_org("--bulk-pace-seconds", "1")
     bench.write("a.csv", ONE_ROW)
     job = bench.job(f"- {{name: load, {KEYED}, api: bulk}}")
-    process = bench.start("run", job, "-v")
+    process = bench.begin("run", job, "-v")
     for line in process.stderr:
         if "UploadComplete" in line or "InProgress" in line:
             break
@@ -178,7 +178,7 @@ def test_what_a_dead_process_left_is_deleted(bench, org):
 def test_several_plans_are_made_at_once(bench, org):
     bench.write("a.csv", ONE_ROW)
     job = bench.job(f"- {{name: load, {KEYED}}}")
-    processes = [bench.start("plan", job, "-q") for _ in range(4)]
+    processes = [bench.begin("plan", job, "-q") for _ in range(4)]
     for process in processes:
         _, err = process.communicate(timeout=120)
         assert process.returncode == 0, err
@@ -209,7 +209,7 @@ def test_a_plan_that_is_interrupted_or_late_names_no_run_to_resume(bench, org):
     late = bench.run("plan", job, "--timeout", "1s")
     assert late.code == 5, late.err
     assert "resume" not in late.err
-    process = bench.start("plan", job)
+    process = bench.begin("plan", job)
     assert "connected" in process.stderr.readline()
     process.send_signal(signal.SIGINT)
     _, err = process.communicate(timeout=60)

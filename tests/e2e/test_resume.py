@@ -31,7 +31,7 @@ def latest(bench):
 
 def stop_midway(bench, org, job, number=signal.SIGKILL):
     """End a run while its Bulk job is at work."""
-    process = bench.start("run", job, "-v")
+    process = bench.begin("run", job, "-v")
     for line in process.stderr:
         if "UploadComplete" in line or "InProgress" in line:
             break

@@ -118,7 +118,7 @@ SLOW = CREATE + "  api: bulk\n"
 
 def started(bench, job, *more):
     """A command whose first job waits for Bulk."""
-    process = bench.start("run", job, *more, "-v")
+    process = bench.begin("run", job, *more, "-v")
     for line in process.stderr:
         if "UploadComplete" in line or "InProgress" in line:
             break
@@ -164,7 +164,7 @@ def test_a_signal_while_a_job_waits_for_its_lock_names_it(bench, serve_org):
     started(bench, slow)
     locks = bench.state / "locks"
     held = set(locks.glob("*.json"))
-    waiting = bench.start("run", other, slow, "--wait-lock", "1m", "-v")
+    waiting = bench.begin("run", other, slow, "--wait-lock", "1m", "-v")
     for line in waiting.stderr:
         if "connected" in line:
             break

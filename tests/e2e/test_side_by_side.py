@@ -128,7 +128,7 @@ def test_one_at_a_time_gives_the_same(bench, org, make_gate):
 def test_tasks_under_way_are_all_resumed(bench, org, make_gate, number, code):
     gate = make_gate(together=False)
     job = bench.job(ACCOUNTS + CONTACTS + AFTER, connection=gate.connection)
-    process = bench.start("run", job, "-o", "json")
+    process = bench.begin("run", job, "-o", "json")
     assert all(each.wait(SECONDS) for each in gate.here.values())
     assert "under way: accounts, contacts" in bench.run("show", "last").out
     process.send_signal(number)
@@ -162,7 +162,7 @@ def test_a_signal_ends_tasks_that_wait_for_an_answer(bench, org, make_gate):
     gate = make_gate(together=False)
     org.create("Account", Name="a")
     job = bench.job(BOTH_LISTS, connection=gate.connection)
-    process = bench.start("run", job, "-o", "json")
+    process = bench.begin("run", job, "-o", "json")
     assert all(each.wait(SECONDS) for each in gate.here.values())
     process.terminate()
     out, _ = process.communicate(timeout=SECONDS / 2)  # the gate stays closed
@@ -193,7 +193,7 @@ def test_what_is_under_way_when_another_fails_goes_on_and_nothing_else_starts(be
     )
     bench.write("g.csv", "Id,LastName\n00Q000000000001,x\n")
     job = bench.job(ACCOUNTS + gone + AFTER, connection=gate.connection)
-    process = bench.start("run", job, "-o", "json")
+    process = bench.begin("run", job, "-o", "json")
     assert gate.here["Account"].wait(SECONDS)
     for line in process.stderr:
         if line.startswith("report:"):

@@ -221,7 +221,7 @@ def test_a_run_that_was_given_up_is_undone_as_far_as_it_is_known(bench, serve_or
 - {name: people, create: Contact, from: a.csv, api: rest}
 - {name: load, create: Account, from: b.csv, api: bulk}
 """)
-    process = bench.start("run", job, "-v")
+    process = bench.begin("run", job, "-v")
     for line in process.stderr:
         if "UploadComplete" in line or "InProgress" in line:
             break

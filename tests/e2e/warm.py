@@ -3,7 +3,8 @@
 Each fork is a process of its own, with its own folder, environment and streams. One JSON object a
 line on stdin: `argv`, `cwd`, `env`, `streams` (what to open as the three; null: the same as here).
 The exit code, or the negative signal, is one line on stdout. With `wait` false it is the process
-id instead, at once; the object `{"ended": ID}` asks for the exit code of such a process later.
+id instead, at once; the object `{"ended": ID}` asks for the exit code of such a process later, and
+with `wait` false as well for null if it runs.
 Nothing is opened before a fork that has threads. What forks would do in the same way is done before
 them: databases are open (`kept_databases.py`), tables of orgs laid out (`tests/laid_out.py`).
 """
@@ -137,6 +138,11 @@ def end_of(child):
     return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
 
 
+def code_so_far(child):
+    ended, status = os.waitpid(child, os.WNOHANG)
+    return os.waitstatus_to_exitcode(status) if ended else None
+
+
 def code_of(asked, within):
     """Run a command in a fork to its end, with the local orgs that it starts; its exit code."""
     if not orgs_beside.IS_POSSIBLE:
@@ -165,7 +171,9 @@ def serve(within=lambda _asked: nullcontext(), answer=lambda _asked, code: code)
     for line in sys.stdin:
         asked = json.loads(line)
         lay_out(asked)
-        if "ended" in asked:
+        if "ended" in asked and not asked.get("wait", True):
+            told = code_so_far(asked["ended"])
+        elif "ended" in asked:
             told = answer(asked, end_of(asked["ended"]))
         elif asked.get("wait", True):
             told = answer(asked, code_of(asked, within))
