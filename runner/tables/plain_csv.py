@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import codecs
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from itertools import accumulate, compress, repeat
 
 from msgspec.structs import replace
@@ -18,6 +18,7 @@ from runner.tables.sql import CsvDialect
 _RECORD = re.compile(rb'[^"\n]*(?:"[^"]*"[^"\n]*)*\n')
 _QUOTED = re.compile(rb'"[^"]*"')
 _LINE_FEED = b"\n"
+_QUOTE = b'"'
 _BETWEEN = (b",", _LINE_FEED)
 _find_sign = re.compile('[,"\n\r#]').search
 """DuckDB puts values with these in quotes."""
@@ -117,6 +118,28 @@ def join_lines(lines: list[bytes], counts: dict[int, int], between: bytes) -> li
         start = first + count + 1
         records.append(between.join(lines[first:start]))
     return records + lines[start:]
+
+
+def record_blocks(content: bytes, size: int) -> Iterator[tuple[int, int]]:
+    """Divide plain CSV into blocks of whole records: where each starts and ends.
+
+    Args:
+        content: Plain CSV, with a line feed at its end.
+        size: What a block has, and the rest of its last record.
+
+    Raises:
+        ValueError: A quote is never closed.
+    """
+    start = 0
+    while start < len(content):
+        end = content.find(_LINE_FEED, start + size) + 1 or len(content)
+        is_within_value = content.count(_QUOTE, start, end) % 2
+        while is_within_value:
+            quote = content.index(_QUOTE, end)
+            end = content.index(_LINE_FEED, quote) + 1
+            is_within_value ^= content.count(_QUOTE, quote, end) % 2
+        yield start, end
+        start = end
 
 
 def record_ends(content: bytes | memoryview) -> list[int]:

@@ -7,13 +7,15 @@ fit is left to who parses them. Knows the form of result files. Knows nothing of
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from array import array
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from msgspec import Struct
 
-from runner.tables.plain_csv import join_lines
+from runner.luajit import compiled
+from runner.tables.plain_csv import join_lines, record_blocks
 from runner.tables.results.quoted_records import (
     LINE_FEED_IN_VALUE,
     QuotedRecords,
@@ -26,6 +28,8 @@ _OWN_CELLS = re.compile(
     rb"(?:%(cells)b\n)*+%(cells)b" % {b"cells": rb'"[0-9A-Za-z]++","(?:true|false)"'}
 )
 _READ_BYTES = 128_000
+_COMPARED_BYTES = 64_000
+"""Of what was sent; so few that they stay in the processor's cache."""
 
 
 class SentRows(Struct, frozen=True):
@@ -41,6 +45,11 @@ class SentRows(Struct, frozen=True):
     """Of the file."""
     before: int = 0
     """Records in it before those of these rows."""
+
+    @property
+    def are_whole_file(self) -> bool:
+        """Whether no other rows are in the file."""
+        return self.before == 0 and len(self.numbers) == self.records
 
 
 class Succeeded(Struct, frozen=True):
@@ -58,6 +67,9 @@ class InOrder(Struct, frozen=True):
     succeeded: list[Succeeded]
     others: list[int]
     """The row of each record that did not succeed."""
+
+
+_COMPARE = Path(__file__).with_suffix(".lua")
 
 
 class _OtherwiseError(Exception):
@@ -78,35 +90,33 @@ def find_in_order(
     Returns:
         None if they have another order or form, or are not exactly those that were sent.
     """
+    every = list(sent)
     found = InOrder([], [])
     try:
+        are_whole = all(rows.are_whole_file for rows in every)
+        compare = compiled(_COMPARE, succeeded.stat().st_size) if are_whole else None
         with succeeded.open("rb") as stream:
             stream.readline()
-            search = _Search(_Lines(stream), others)
-            for rows in sent:
-                _find(rows, search, found)
+            search: _Search | _CompiledSearch = _Search(stream, others)
+            if compare is not None:
+                search = _CompiledSearch(compare, stream, others)
+            for rows in every:
+                lines, places = search.find(rows)
+                _add(rows, lines, [rows.numbers[place] for place in places], found)
             search.check_end()
     except (_OtherwiseError, ValueError, OSError):
         return None
     return found
 
 
-def _find(rows: SentRows, search: _Search, found: InOrder) -> None:
+def _add(rows: SentRows, lines: bytes, others: list[int], found: InOrder) -> None:
+    """Add what became of rows, given the lines of those that succeeded."""
     numbers = rows.numbers
-    texts: list[bytes] = []
-    others: list[int] = []
-    start = 0
-    for records in _records_of(rows):
-        places = search.others_in(records)
-        texts.append(search.lines_of(records.without(places) if places else records))
-        others += [numbers[start + place] for place in places]
-        start += len(records.records)
     found.others.extend(others)
     if len(others) < len(numbers):
         every = range(rows.first_row, rows.last_row + 1)
         if len(numbers) < len(every):
             others = sorted(set(every).difference(numbers).union(others))
-        lines = b"".join(texts)
         found.succeeded.append(Succeeded(rows.first_row, rows.last_row, others, lines))
 
 
@@ -163,13 +173,29 @@ class _Lines:
 class _Search:
     """Goes through the results beside the records that were sent."""
 
-    def __init__(self, lines: _Lines, others: Sequence[bytes]) -> None:
-        self._lines = lines
+    def __init__(self, results: BinaryIO, others: Sequence[bytes]) -> None:
+        self._lines = _Lines(results)
         self._others = others
         self._next_other = 0
 
-    def others_in(self, sent: QuotedRecords) -> list[int]:
-        """The places of those that did not succeed."""
+    def find(self, rows: SentRows) -> tuple[bytes, list[int]]:
+        """A line `Id,true` of each row that succeeded, and the places of the others."""
+        texts: list[bytes] = []
+        others: list[int] = []
+        start = 0
+        for records in _records_of(rows):
+            places = self._others_in(records)
+            texts.append(self._lines_of(records.without(places) if places else records))
+            others += [start + place for place in places]
+            start += len(records.records)
+        return b"".join(texts), others
+
+    def check_end(self) -> None:
+        """Check that no result is left."""
+        if self._next_other < len(self._others) or not self._lines.is_at_end:
+            raise _OtherwiseError
+
+    def _others_in(self, sent: QuotedRecords) -> list[int]:
         places: list[int] = []
         start = 0
         while self._next_other < len(self._others):
@@ -182,8 +208,7 @@ class _Search:
             self._next_other += 1
         return places
 
-    def lines_of(self, sent: QuotedRecords) -> bytes:
-        """A line `Id,true` of each record; they succeeded."""
+    def _lines_of(self, sent: QuotedRecords) -> bytes:
         results = self._lines.next_like(sent)
         own = b"\n".join(map(bytes.removesuffix, results, sent.records))
         # If these are two whole cells, what follows them are those that were sent.
@@ -191,7 +216,54 @@ class _Search:
             raise _OtherwiseError
         return own.translate(None, b'"') + b"\n" if results else b""
 
+
+class _CompiledSearch:
+    """Does the same in a third of the time, where rows fill their files."""
+
+    def __init__(
+        self, compare: Callable[..., Any], results: BinaryIO, others: Sequence[bytes]
+    ) -> None:
+        self._compare = compare
+        self._results = results
+        self._read = b""
+        self._others = b"".join(each.replace(LINE_FEED_IN_VALUE, b"\n") + b"\n" for each in others)
+        self._next_other = 0
+
+    def find(self, rows: SentRows) -> tuple[bytes, list[int]]:
+        """A line `Id,true` of each row that succeeded, and the places of the others."""
+        texts: list[bytes] = []
+        others: list[int] = []
+        start = 0
+        content = rows.file.read_bytes()
+        if LINE_FEED_IN_VALUE in content:
+            raise _OtherwiseError
+        for first, end in record_blocks(content, _COMPARED_BYTES):
+            sent = content[first:end]
+            while sent:
+                lines, places, sent, records = self._go_on(sent)
+                texts.append(lines)
+                others += [start + place for place in places]
+                start += records
+        if start != rows.records:
+            raise _OtherwiseError
+        return b"".join(texts), others
+
     def check_end(self) -> None:
         """Check that no result is left."""
-        if self._next_other < len(self._others) or not self._lines.is_at_end:
+        if self._next_other < len(self._others) or self._read or self._results.read(1):
             raise _OtherwiseError
+
+    def _go_on(self, sent: bytes) -> tuple[bytes, Sequence[int], bytes, int]:
+        """Compare as far as what is read of the results goes; give what is left of `sent`, too."""
+        size = max(2 * len(sent), _READ_BYTES)
+        more = self._results.read(size) if len(self._read) < size else b""
+        self._read += more
+        is_last = len(self._read) < size  # a file gives less only at its end
+        found = self._compare(sent, self._read, is_last, self._others, self._next_other)
+        if found is None:
+            raise _OtherwiseError
+        lines, places, compared, read, self._next_other, records = found
+        if not (compared or more):
+            raise _OtherwiseError
+        self._read = self._read[read:]
+        return lines, array("I", places), sent[compared:], records

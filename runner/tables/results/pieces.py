@@ -6,16 +6,20 @@ A row is not parsed again where it was read as plain CSV already. Knows staged r
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from array import array
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from io import BytesIO
 from itertools import compress, islice
+from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
 from msgspec import Struct
 
+from runner.luajit import compiled
 from runner.outcome import RowStatus
 from runner.tables.database import UnreadableRowsError
-from runner.tables.plain_csv import is_plain, records_of
+from runner.tables.plain_csv import is_plain, record_blocks, records_of
 from runner.tables.results.outcome_table import STATUS_SQL
 from runner.tables.results.succeeded_lines import SucceededLines, SucceededRows
 from runner.tables.sql import copy_csv, literal
@@ -41,6 +45,9 @@ _STATUSES = tuple(RowStatus)
 _FIRST_SIGN = 97
 """A status is one character: `a` is the first one in the order of its type."""
 _WRITTEN_AT_ONCE = 1_000
+_PUT_TOGETHER = Path(__file__).with_suffix(".lua")
+_COMPILED_BYTES = 64_000
+"""Records put together at once: so few that they stay in the processor's cache."""
 _MOST_BYTES_IN_MEMORY = 16_000_000
 """Of a piece: a few times what the rows of a chunk mostly take."""
 
@@ -71,16 +78,19 @@ class PieceWriter(Struct, frozen=True):
                 signs = self._signs(cursor)
             ended = {_STATUSES[sign - _FIRST_SIGN]: sign for sign in sorted(set(signs))}
             listed = {status: sign for status, sign in ended.items() if status in self.added}
-            records = self._records(cursor, chunk) if listed or known else []
-            if records and len(records) != chunk.rows:
-                raise UnreadableRowsError(f"{chunk.read_file} has other rows than were read")
+            content = self._content(cursor, chunk) if listed or known else b""
             pieces = {}
-            if known is not None:
+            if known is None:
+                records = _records(content, chunk)
+            else:
                 if (sign := listed.pop(RowStatus.SUCCEEDED, None)) is not None:
                     others = compress(known.others, _where(signs, sign))
                     known = self._completed(cursor, chunk, known, others)
-                pieces[RowStatus.SUCCEEDED] = self._piece(known.after(records, self.staging.files))
-                records = [records[row - chunk.first_row] for row in asked or ()]
+                left: list[bytes] = []
+                lines = self._lines(chunk, known, content, left)
+                pieces[RowStatus.SUCCEEDED] = self._piece(lines)
+                without_line = dict(zip(known.others, left, strict=True))
+                records = [without_line.get(row, b"") for row in asked or ()]
             for status, sign in listed.items():
                 own = compress(records, _where(signs, sign))
                 pieces[status] = self._write_piece(cursor, chunk, status, own)
@@ -182,29 +192,63 @@ class PieceWriter(Struct, frozen=True):
         sent = f"SELECT row, {checksum_of(column.cell)} AS checksum FROM {chunk.sent_rows()}"
         return f" LEFT JOIN ({sent}) USING (row)"
 
-    def _records(self, cursor: duckdb.DuckDBPyConnection, chunk: RowChunk) -> list[bytes]:
+    def _lines(
+        self, chunk: RowChunk, known: SucceededRows, content: bytes, left: list[bytes]
+    ) -> Iterator[bytes]:
+        """The lines of rows that succeeded; the records of the others are added to `left`."""
+        put_together = None
+        if not self.staging.files:
+            put_together = compiled(_PUT_TOGETHER, len(content))
+        if put_together is None:
+            records = _records(content, chunk)
+            left += [records[row - known.first_row] for row in known.others]
+            yield from known.after(records, self.staging.files)
+            return
+        others = array("Q", known.others).tobytes()
+        following = put_together(known.text, known.first_row, others)
+        rows = 0
+        with suppress(ValueError):  # a quote is never closed
+            for start, end in record_blocks(content, _COMPILED_BYTES):
+                text, rest, missing, count = following(content[start:end])
+                left += records_of(rest, missing)
+                rows += count
+                yield text
+        if rows != chunk.rows or not following(b""):
+            raise _other_rows(chunk)
+
+    def _content(self, cursor: duckdb.DuckDBPyConnection, chunk: RowChunk) -> bytes:
         """The source's own cells of each row, as plain CSV."""
         columns = self.staging.source_columns
         if len(self.own) == len(columns):
-            records = plain_records(chunk, columns)
-            if records is not None:
-                return records
+            content = plain_content(chunk, columns)
+            if content is not None:
+                return content
         if not self.own:
-            return [b""] * chunk.rows
+            return b"\n" * chunk.rows
         cells = ", ".join(f"s{place}" for place in self.own)
         query = f"SELECT {cells} FROM {chunk.source_rows(columns)}"
-        content, _ = self._csv(cursor, chunk, "own", query)
-        return records_of(content, chunk.rows)
+        return self._csv(cursor, chunk, "own", query)[0]
 
 
-def plain_records(chunk: RowChunk, columns: Sequence[str]) -> list[bytes] | None:
+def _records(content: bytes, chunk: RowChunk) -> list[bytes]:
+    records = records_of(content, chunk.rows)
+    if records and len(records) != chunk.rows:
+        raise _other_rows(chunk)
+    return records
+
+
+def _other_rows(chunk: RowChunk) -> UnreadableRowsError:
+    return UnreadableRowsError(f"{chunk.read_file} has other rows than were read")
+
+
+def plain_content(chunk: RowChunk, columns: Sequence[str]) -> bytes | None:
     """A chunk's rows as they were read, if that is how they are written; None if it is not."""
     if not chunk.dialect.is_plain(columns):
         return None
     content = chunk.read_file.read_bytes()
     content = content if content.endswith(b"\n") else content + b"\n"
     if chunk.is_sent_as_read or is_plain(content, chunk.rows, len(columns)):
-        return records_of(content, chunk.rows)
+        return content
     return None
 
 

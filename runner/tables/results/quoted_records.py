@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 
 from msgspec import Struct
 
-from runner.tables.plain_csv import line_feeds_in_values
+from runner.tables.plain_csv import line_feeds_in_values, record_blocks
 
 LINE_FEED_IN_VALUE = b"\0"
 """Stands for a line feed within a value, so that a record is one line."""
@@ -52,29 +52,13 @@ def quoted_records(content: bytes) -> Iterator[QuotedRecords]:
     Raises:
         ValueError: It is something else.
     """
-    start = 0
-    while start < len(content):
-        end = content.find(b"\n", start + _BLOCK_BYTES) + 1 or len(content)
+    for start, end in record_blocks(content, _BLOCK_BYTES):
         pieces = content[start:end].split(b'"')
-        if len(pieces) % 2 == 0:  # the line feed is within a value
-            end = _end_of_record(content, end)
-            pieces = content[start:end].split(b'"')
-        start = end
         text = _joined(pieces) if len(pieces) > 1 else _with_quotes(pieces[0])
         records = text.split(b"\n")
         records[0] = _START + records[0]
         records.pop()
         yield QuotedRecords(records, line_feeds_in_values(pieces))
-
-
-def _end_of_record(content: bytes, end: int) -> int:
-    """Where a record ends, given a place within one of its values."""
-    in_value = True
-    while in_value:
-        quote = content.index(b'"', end)
-        end = content.index(b"\n", quote) + 1
-        in_value ^= content.count(b'"', quote, end) % 2 == 1
-    return end
 
 
 def _with_quotes(outside: bytes) -> bytes:

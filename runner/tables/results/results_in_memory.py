@@ -17,9 +17,9 @@ from msgspec import Struct
 from runner.outcome import RowResult, RowStatus
 from runner.redaction import redacted
 from runner.tables.database import UnreadableRowsError
-from runner.tables.plain_csv import as_written
+from runner.tables.plain_csv import as_written, records_of
 from runner.tables.results.messages import values_taken_out
-from runner.tables.results.pieces import plain_records
+from runner.tables.results.pieces import plain_content
 from runner.tables.results.succeeded_lines import SucceededLines, file_cells, nothing_known
 from runner.tables.staging.chunk import RowChunk
 from runner.tables.staging.rows import StagedRows
@@ -149,10 +149,12 @@ def plain_pieces(
     """
     if len(staging.chunks) > 1 or any("\0" in (each.message or "") for each in results):
         return None
-    found = [plain_records(each, staging.source_columns) for each in staging.chunks]
-    records = found[0] if found else []
-    if records is None:
-        return None
+    records: list[bytes] = []
+    for chunk in staging.chunks:
+        content = plain_content(chunk, staging.source_columns)
+        if content is None:
+            return None
+        records = records_of(content, chunk.rows)
     return PlainPieces(staging, records, added, succeeded, {each.row: each for each in results})
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from array import array
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain, pairwise
 from operator import itemgetter
 from pathlib import Path
@@ -28,14 +28,22 @@ class SucceededRows(Struct, frozen=True):
     last_row: int
     others: Sequence[int]
     """Those of them that did not succeed, or of which nothing is known; in order."""
-    lines: Sequence[bytes]
-    """`Id,true` of each of the rest; the word says whether the record was created."""
+    text: bytes
+    """A line `Id,true` of each of the rest; the word says whether the record was created."""
+
+    @property
+    def lines(self) -> list[bytes]:
+        """Those of the text, without line ends."""
+        return self.text.split(b"\n")[:-1]
 
     def within(self, first_row: int, last_row: int) -> SucceededRows:
         """Those between two rows that are among them."""
         start, end = bisect_left(self.others, first_row), bisect_left(self.others, last_row + 1)
+        if (first_row, last_row) == (self.first_row, self.last_row):
+            return self
         before, until = first_row - self.first_row - start, last_row + 1 - self.first_row - end
-        return SucceededRows(first_row, last_row, self.others[start:end], self.lines[before:until])
+        text = _text_of(self.lines[before:until])
+        return SucceededRows(first_row, last_row, self.others[start:end], text)
 
     def numbers(self) -> Iterator[int]:
         """The rows that the lines are of."""
@@ -57,7 +65,7 @@ class SucceededRows(Struct, frozen=True):
             records: Those of all rows.
             files: The first row of each file, and its name, if the rows are to have `row,file,row`.
         """
-        row, done = self.first_row, 0
+        row, done, lines = self.first_row, 0, self.lines
         while row <= self.last_row:
             thousand, start = divmod(row, 1_000)
             end = min(1_000, start + self.last_row + 1 - row)
@@ -77,7 +85,7 @@ class SucceededRows(Struct, frozen=True):
             parts[::5] = own
             parts[1::5] = [b",%d" % thousand if thousand else b","] * count
             parts[2::5] = numbers
-            parts[3::5] = self.lines[done : done + count]
+            parts[3::5] = lines[done : done + count]
             parts[4::5] = [b"\n"] * count
             yield b"".join(parts)
             done += count
@@ -171,20 +179,20 @@ class SucceededLines:
             with self._file.open("rb") as stream:
                 stream.seek(piece.offset)
                 numbers = stream.read(piece.others_size)
-                lines = stream.read(piece.lines_size).split(b"\n")
+                text = stream.read(piece.lines_size)
         except OSError as error:
             raise UnreadableRowsError(f"{self._file}: {error}") from error
-        lines.pop()
         rows = piece.last_row + 1 - piece.first_row
-        if len(numbers) != piece.others_size or len(numbers) // 8 + len(lines) != rows:
+        is_whole = len(numbers) == piece.others_size and text.endswith(b"\n")
+        if not is_whole or len(numbers) // 8 + text.count(b"\n") != rows:
             raise UnreadableRowsError(f"{self._file} has other rows than were written")
         others = array("Q", numbers).tolist()
-        return SucceededRows(piece.first_row, piece.last_row, others, lines)
+        return SucceededRows(piece.first_row, piece.last_row, others, text)
 
 
 def nothing_known(first_row: int, last_row: int) -> SucceededRows:
     """Rows of which none has a line."""
-    return SucceededRows(first_row, last_row, range(first_row, last_row + 1), ())
+    return SucceededRows(first_row, last_row, range(first_row, last_row + 1), b"")
 
 
 def file_cells(files: Sequence[tuple[int, str]], first: int, end: int) -> Iterator[bytes]:
@@ -199,7 +207,8 @@ def file_cells(files: Sequence[tuple[int, str]], first: int, end: int) -> Iterat
 def _rows_of(lines: dict[int, bytes], first_row: int, last_row: int) -> SucceededRows:
     rows = range(first_row, last_row + 1)
     others = [row for row in rows if row not in lines]
-    return SucceededRows(first_row, last_row, others, [lines[row] for row in rows if row in lines])
+    text = _text_of(lines[row] for row in rows if row in lines)
+    return SucceededRows(first_row, last_row, others, text)
 
 
 def _one_after_another(
@@ -207,12 +216,16 @@ def _one_after_another(
 ) -> SucceededRows:
     """The rows between two of pieces that are in order; nothing is known of rows between pieces."""
     others: list[int] = []
-    lines: list[bytes] = []
+    texts: list[bytes] = []
     at = first_row
     for each in found:
         some = each.within(max(first_row, each.first_row), min(last_row, each.last_row))
         others += (*range(at, some.first_row), *some.others)
-        lines += some.lines
+        texts.append(some.text)
         at = some.last_row + 1
     others += range(at, last_row + 1)
-    return SucceededRows(first_row, last_row, others, lines)
+    return SucceededRows(first_row, last_row, others, b"".join(texts))
+
+
+def _text_of(lines: Iterable[bytes]) -> bytes:
+    return b"".join(line + b"\n" for line in lines)

@@ -7,10 +7,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from runner import luajit
 from runner.errors import StorageError, UnexpectedAnswerError
 from runner.job.endpoints import FileFormat, FileShape, FileSource
 from runner.outcome import Counts
 from runner.tables.field_types import FieldKind, MappedColumn
+from runner.tables.results import in_order, pieces
 from runner.tables.results.bulk_results import ResultFiles
 from runner.tables.results.in_order import SentRows, find_in_order
 from runner.tables.results.quoted_records import quoted_records
@@ -34,6 +36,16 @@ QUICK = settings(
     max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 FEW = settings(QUICK, max_examples=10)
+
+
+@pytest.fixture(params=["Python", "LuaJIT"], autouse=True)
+def way(request, monkeypatch):
+    """Each test runs with and without compiled functions, which take a few bytes at a time here."""
+    is_compiled = request.param == "LuaJIT"
+    monkeypatch.setattr(luajit, "PAYS_FROM", 0 if is_compiled else 1 << 60)
+    monkeypatch.setattr(in_order, "_COMPARED_BYTES", 20)
+    monkeypatch.setattr(in_order, "_READ_BYTES", 70)
+    monkeypatch.setattr(pieces, "_COMPILED_BYTES", 20)
 
 
 def quoted(*cells):
@@ -201,8 +213,8 @@ def test_pieces_among_each_other_have_each_row_once(tmp_path):
     store = SucceededLines(tmp_path / "lines")
     store.add(3, 7, [4, 6], b"A,true\nB,false\nC,true\n")
     store.add(2, 6, [3, 5], b"D,true\nE,true\nF,true\n")
-    assert store.between(1, 4) == SucceededRows(1, 4, [1], [b"D,true", b"A,true", b"E,true"])
-    assert store.between(5, 9) == SucceededRows(5, 9, [8, 9], [b"B,false", b"F,true", b"C,true"])
+    assert store.between(1, 4) == SucceededRows(1, 4, [1], b"D,true\nA,true\nE,true\n")
+    assert store.between(5, 9) == SucceededRows(5, 9, [8, 9], b"B,false\nF,true\nC,true\n")
     assert store.between(8, 9) is None
     assert (store.created, store.updated) == (5, 1)
     found = b"".join(store.take(1, 9)).splitlines()

@@ -1,0 +1,170 @@
+-- Compares records that were sent with results in the same order. Knows the form of both: plain
+-- CSV, and the same with every value in quotes, after an Id and `true` or `false`.
+
+local ffi = require("ffi")
+local BYTES = ffi.typeof("const uint8_t *")
+local LINE_FEED, QUOTE, COMMA = 10, 34, 44
+local LONGEST_OWN = 64 -- bytes of `"Id","false"`, and more
+
+local is_of_id = ffi.new("bool[256]")
+for byte = 0, 255 do
+  is_of_id[byte] = string.char(byte):find("[0-9A-Za-z]") ~= nil
+end
+
+-- Compares a value in quotes, from the quote, with what is in the quotes of the other: where both
+-- have their last quote; nil if they differ, and where.
+local function compare_quoted(sent, from, result, at)
+  from = from + 1
+  while true do
+    local byte = sent[from]
+    if byte == QUOTE then
+      if sent[from + 1] ~= QUOTE then
+        return from + 1, at
+      end
+      if result[at] ~= QUOTE then
+        return nil, at
+      end
+      from, at = from + 1, at + 1
+    end
+    if byte ~= result[at] or byte == 0 then
+      return nil, at
+    end
+    from, at = from + 1, at + 1
+  end
+end
+
+-- Compares the record at `from` with `,"a","b"` at `at`: where both end; nil if they differ, and
+-- about where. Strings end with a zero that neither has within: no comparison goes further.
+-- One loop for all bytes, as LuaJIT enters a loop in a loop slowly.
+local function compare(sent, from, result, at)
+  if result[at] ~= COMMA or result[at + 1] ~= QUOTE then
+    return nil, at
+  end
+  at = at + 2
+  if sent[from] == QUOTE then
+    from, at = compare_quoted(sent, from, result, at)
+    if not from then
+      return nil, at
+    end
+  end
+  while true do
+    local byte = sent[from]
+    if byte > COMMA then
+      if byte ~= result[at] then
+        return nil, at
+      end
+      from, at = from + 1, at + 1
+    elseif byte == COMMA then
+      if result[at] ~= QUOTE or result[at + 1] ~= COMMA or result[at + 2] ~= QUOTE then
+        return nil, at
+      end
+      from, at = from + 1, at + 3
+      if sent[from] == QUOTE then
+        from, at = compare_quoted(sent, from, result, at)
+        if not from then
+          return nil, at
+        end
+      end
+    elseif byte == LINE_FEED then
+      if result[at] ~= QUOTE or result[at + 1] ~= LINE_FEED then
+        return nil, at
+      end
+      return from + 1, at + 2
+    else
+      if byte ~= result[at] or byte == QUOTE or byte == 0 then
+        return nil, at
+      end
+      from, at = from + 1, at + 1
+    end
+  end
+end
+
+-- The length of an Id at `at`, and whether `true` follows; nil if something else is there.
+local function own_values(result, at)
+  local stop = at
+  while is_of_id[result[stop]] do
+    stop = stop + 1
+  end
+  if stop == at or result[stop] ~= QUOTE or result[stop + 1] ~= COMMA or result[stop + 2] ~= QUOTE then
+    return nil
+  end
+  local word = result + stop + 3
+  if word[0] == 116 and word[1] == 114 and word[2] == 117 and word[3] == 101 and word[4] == QUOTE then
+    return stop - at, true
+  end
+  if
+    word[0] == 102
+    and word[1] == 97
+    and word[2] == 108
+    and word[3] == 115
+    and word[4] == 101
+    and word[5] == QUOTE
+  then
+    return stop - at, false
+  end
+end
+
+local out_size = 1024
+local out = ffi.new("uint8_t[?]", out_size)
+local place = ffi.new("uint32_t[1]")
+
+-- sent: whole records. result: what comes next of the results, all of it if `is_last`.
+-- others: what did not succeed, in order, each as `,"a","b"` and a line feed; `other`: where the next is.
+--
+-- Gives nil if they do not fit; else `Id,true` of each that succeeded, the places of the others as
+-- 32-bit numbers, and how far it came: in sent, in result, in others, and in records. It may come
+-- less far than sent goes if result does.
+return function(sent, result, is_last, others, other)
+  local sent_size, result_size, others_size = #sent, #result, #others
+  local sent_at, result_at = ffi.cast(BYTES, sent), ffi.cast(BYTES, result)
+  local others_at = ffi.cast(BYTES, others)
+  local from, at, size, records = 0, 0, 0, 0
+  local places = {}
+  while from < sent_size do
+    local following, ended
+    if other < others_size then
+      following, ended = compare(sent_at, from, others_at, other)
+    end
+    if following then
+      other = ended
+      place[0] = records
+      places[#places + 1] = ffi.string(place, 4)
+    else
+      if not is_last and result_size - at < LONGEST_OWN then
+        break
+      end
+      if result_at[at] ~= QUOTE then
+        return nil
+      end
+      local length, is_created = own_values(result_at, at + 1)
+      if not length then
+        return nil
+      end
+      following, ended = compare(sent_at, from, result_at, at + length + (is_created and 9 or 10))
+      if not following then
+        if not is_last and ended + 2 >= result_size then
+          break
+        end
+        return nil
+      end
+      if size + length + 8 > out_size then
+        local longer = ffi.new("uint8_t[?]", 2 * (size + length + 8))
+        ffi.copy(longer, out, size)
+        out, out_size = longer, 2 * (size + length + 8)
+      end
+      ffi.copy(out + size, result_at + at + 1, length)
+      size = size + length
+      if is_created then
+        ffi.copy(out + size, ",true\n", 6)
+        size = size + 6
+      else
+        ffi.copy(out + size, ",false\n", 7)
+        size = size + 7
+      end
+      at = ended
+    end
+    from = following
+    records = records + 1
+  end
+  return ffi.string(out, size), table.concat(places), from, at, other, records
+end

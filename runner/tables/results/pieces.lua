@@ -1,0 +1,109 @@
+-- Puts the lines of result files together: a record as it was read, its number, how it ended.
+-- Knows plain CSV.
+
+local ffi = require("ffi")
+ffi.cdef("void *memchr(const void *bytes, int byte, size_t size);")
+local C = ffi.C
+local BYTES = ffi.typeof("const uint8_t *")
+local LINE_FEED, QUOTE, COMMA, NOUGHT, NINE = 10, 34, 44, 48, 57
+local MOST_DIGITS = 20
+
+-- Where the line feed is that ends the record at `from`; nil if none does.
+local function end_of_record(content, from, size)
+  local in_quotes = false
+  local at = from
+  while true do
+    local found = C.memchr(content + at, LINE_FEED, size - at)
+    if found == nil then
+      return nil
+    end
+    local line_end = ffi.cast(BYTES, found) - content
+    while true do
+      local quote = C.memchr(content + at, QUOTE, line_end - at)
+      if quote == nil then
+        break
+      end
+      in_quotes = not in_quotes
+      at = ffi.cast(BYTES, quote) - content + 1
+    end
+    if not in_quotes then
+      return line_end
+    end
+    at = line_end + 1
+  end
+end
+
+local out_size = 1024
+local out = ffi.new("uint8_t[?]", out_size)
+
+-- lines: `Id,true` of each row that has one, each with a line feed. first: the number of the first
+-- row. others: the rows without a line, in order, as 64-bit numbers.
+--
+-- Gives a function that takes some records, and gives the lines of the file, the records without
+-- one, how many these are, and how many records there were. Called with no records, it says whether
+-- all lines were used, and no more were needed.
+return function(lines, first, others)
+  local digits = ffi.new("uint8_t[?]", MOST_DIGITS)
+  local text = string.format("%d", first)
+  local start = MOST_DIGITS - #text
+  ffi.copy(digits + start, text, #text)
+  local row, line, other, is_short = first, 0, 0, false
+
+  return function(content)
+    -- A pointer does not keep its string: these strings are named here, so they stay.
+    local lines_at, lines_size = ffi.cast(BYTES, lines), #lines
+    local other_rows, others_size = ffi.cast("const uint64_t *", others), #others / 8
+    local content_at, content_size = ffi.cast(BYTES, content), #content
+    if content_size == 0 then
+      return not is_short and line == lines_size and other == others_size
+    end
+    local left = {}
+    local from, size, began = 0, 0, row
+    while from < content_size do
+      local stop = end_of_record(content_at, from, content_size)
+      if not stop then
+        is_short = true
+        break
+      end
+      if other < others_size and other_rows[other] == row then
+        left[#left + 1] = ffi.string(content_at + from, stop + 1 - from)
+        other = other + 1
+      else
+        local found = C.memchr(lines_at + line, LINE_FEED, lines_size - line)
+        if found == nil then
+          is_short = true
+          break
+        end
+        local line_size = ffi.cast(BYTES, found) - (lines_at + line) + 1
+        local needed = size + stop - from + MOST_DIGITS + 2 + line_size
+        if needed > out_size then
+          local longer = ffi.new("uint8_t[?]", 2 * needed)
+          ffi.copy(longer, out, size)
+          out, out_size = longer, 2 * needed
+        end
+        ffi.copy(out + size, content_at + from, stop - from)
+        size = size + stop - from
+        out[size] = COMMA
+        ffi.copy(out + size + 1, digits + start, MOST_DIGITS - start)
+        size = size + 1 + MOST_DIGITS - start
+        out[size] = COMMA
+        ffi.copy(out + size + 1, lines_at + line, line_size)
+        size = size + 1 + line_size
+        line = line + line_size
+      end
+      from = stop + 1
+      row = row + 1
+      local at = MOST_DIGITS - 1
+      while at >= start and digits[at] == NINE do
+        digits[at] = NOUGHT
+        at = at - 1
+      end
+      if at < start then
+        start = at
+        digits[at] = NOUGHT
+      end
+      digits[at] = digits[at] + 1
+    end
+    return ffi.string(out, size), table.concat(left), #left, row - began
+  end
+end
