@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import cache
-from importlib import import_module
 from pathlib import Path
 from threading import local
 from typing import Any, Protocol
@@ -35,7 +34,7 @@ def compiled(file: Path, size: int) -> Callable[..., Any] | None:
     Returns:
         None if they are too few for it to pay, or if LuaJIT cannot compile on this machine.
     """
-    if size < PAYS_FROM or not _can_compile():
+    if size < PAYS_FROM or not can_compile():
         return None
     functions: dict[Path, Callable[..., Any]] = _of_thread.__dict__.setdefault("functions", {})
     if file not in functions:
@@ -44,7 +43,8 @@ def compiled(file: Path, size: int) -> Callable[..., Any] | None:
 
 
 @cache
-def _can_compile() -> bool:
+def can_compile() -> bool:
+    """Whether LuaJIT is there and may make code."""
     try:
         return bool(_new_runtime().execute(_SIMPLE_LOOP))
     except ImportError:
@@ -65,8 +65,9 @@ def _runtime() -> _Runtime:
 
 
 def _new_runtime() -> _Runtime:
-    luajit = import_module("lupa.luajit21")
-    runtime: _Runtime = luajit.LuaRuntime(
+    from lupa import luajit21  # type: ignore[import-untyped]
+
+    runtime: _Runtime = luajit21.LuaRuntime(
         encoding=None, register_eval=False, register_builtins=False
     )
     return runtime

@@ -8,29 +8,41 @@ local BYTES = ffi.typeof("const uint8_t *")
 local LINE_FEED, QUOTE, COMMA, NOUGHT, NINE = 10, 34, 44, 48, 57
 local MOST_DIGITS = 20
 
--- Where the line feed is that ends the record at `from`; nil if none does.
-local function end_of_record(content, from, size)
+-- Where the line feed is that ends a record with quotes, given one at or before it; nil if none does.
+local function end_of_quoted(content, from, line_end, size)
   local in_quotes = false
   local at = from
   while true do
-    local found = C.memchr(content + at, LINE_FEED, size - at)
-    if found == nil then
-      return nil
-    end
-    local line_end = ffi.cast(BYTES, found) - content
-    while true do
-      local quote = C.memchr(content + at, QUOTE, line_end - at)
-      if quote == nil then
-        break
-      end
+    local quote = C.memchr(content + at, QUOTE, line_end - at)
+    if quote ~= nil then
       in_quotes = not in_quotes
       at = ffi.cast(BYTES, quote) - content + 1
-    end
-    if not in_quotes then
+    elseif in_quotes then
+      at = line_end + 1
+      local found = C.memchr(content + at, LINE_FEED, size - at)
+      if found == nil then
+        return nil
+      end
+      line_end = ffi.cast(BYTES, found) - content
+    else
       return line_end
     end
-    at = line_end + 1
   end
+end
+
+-- Adds 1 to a number in decimal digits; gives where it starts.
+local function increase(digits, start)
+  local at = MOST_DIGITS - 1
+  while at >= start and digits[at] == NINE do
+    digits[at] = NOUGHT
+    at = at - 1
+  end
+  if at < start then
+    start = at
+    digits[at] = NOUGHT
+  end
+  digits[at] = digits[at] + 1
+  return start
 end
 
 local out_size = 1024
@@ -60,21 +72,29 @@ return function(lines, first, others)
     local left = {}
     local from, size, began = 0, 0, row
     while from < content_size do
-      local stop = end_of_record(content_at, from, content_size)
-      if not stop then
+      local found = C.memchr(content_at + from, LINE_FEED, content_size - from)
+      if found == nil then
         is_short = true
         break
+      end
+      local stop = ffi.cast(BYTES, found) - content_at
+      if C.memchr(content_at + from, QUOTE, stop - from) ~= nil then
+        stop = end_of_quoted(content_at, from, stop, content_size)
+        if not stop then
+          is_short = true
+          break
+        end
       end
       if other < others_size and other_rows[other] == row then
         left[#left + 1] = ffi.string(content_at + from, stop + 1 - from)
         other = other + 1
       else
-        local found = C.memchr(lines_at + line, LINE_FEED, lines_size - line)
-        if found == nil then
+        local line_end = C.memchr(lines_at + line, LINE_FEED, lines_size - line)
+        if line_end == nil then
           is_short = true
           break
         end
-        local line_size = ffi.cast(BYTES, found) - (lines_at + line) + 1
+        local line_size = ffi.cast(BYTES, line_end) - (lines_at + line) + 1
         local needed = size + stop - from + MOST_DIGITS + 2 + line_size
         if needed > out_size then
           local longer = ffi.new("uint8_t[?]", 2 * needed)
@@ -93,16 +113,12 @@ return function(lines, first, others)
       end
       from = stop + 1
       row = row + 1
-      local at = MOST_DIGITS - 1
-      while at >= start and digits[at] == NINE do
-        digits[at] = NOUGHT
-        at = at - 1
+      -- What happens mostly has no loop of its own: LuaJIT gives up on loops in loops.
+      if digits[MOST_DIGITS - 1] ~= NINE then
+        digits[MOST_DIGITS - 1] = digits[MOST_DIGITS - 1] + 1
+      else
+        start = increase(digits, start)
       end
-      if at < start then
-        start = at
-        digits[at] = NOUGHT
-      end
-      digits[at] = digits[at] + 1
     end
     return ffi.string(out, size), table.concat(left), #left, row - began
   end
