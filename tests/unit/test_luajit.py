@@ -53,7 +53,8 @@ def test_each_thread_has_its_own(tmp_path):
 def test_there_is_none_for_few_bytes_nor_without_the_library(tmp_path, monkeypatch):
     file = function(tmp_path, "return function() end")
     assert luajit.compiled(file, 1_000) is None
-    monkeypatch.setitem(sys.modules, "lupa.luajit21", None)
+    monkeypatch.delitem(sys.modules, "lupa.luajit21", raising=False)
+    monkeypatch.setitem(sys.modules, "lupa", None)
     assert luajit.compiled(file, LARGE) is None
 
 
