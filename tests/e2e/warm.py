@@ -23,9 +23,12 @@ from pkgutil import walk_packages
 import typer.main
 
 import runner
+from runner import redaction
 from runner.__main__ import main
 from runner.cli.app import app
-from runner.job.schema.files import schema_of
+from runner.job.checks import queries
+from runner.job.schema.files import matches, schema_of
+from runner.local_org import router
 from runner.local_org.catalog.standard import standard_catalog
 from runner.runs.local_org_process import declared_org
 from runner.salesforce.http.retry import Retrier
@@ -95,11 +98,31 @@ def load():
     standard_catalog()
     for name in ("job", "org"):
         schema_of(name)
+    compile_patterns()
     Retrier.__init__.__kwdefaults__["first_wait_seconds"] = FIRST_WAIT_SECONDS
     laid_out.copy_layouts()
     laid_out.prepare()
     kept_databases.keep()
     gc.freeze()  # a fork that collects garbage copies no memory of this process
+
+
+def compile_patterns():
+    """Those that commands and local orgs compile when they first meet them."""
+    secret = redaction._Secret("eight characters")  # noqa: SLF001 - its patterns stay compiled
+    secret.may_be_in("text", redaction._joined("text"))  # noqa: SLF001
+    redaction.redacted("text", shapes=True)
+    queries._patterns()  # noqa: SLF001
+    schemas = [*map(schema_of, ("job", "org"))]
+    while schemas:
+        each = schemas.pop()
+        if isinstance(each, dict):
+            schemas += each.values()
+            if isinstance(each.get("pattern"), str):
+                matches(each["pattern"], "text")
+        elif isinstance(each, list):
+            schemas += each
+    for route in router.ROUTES:
+        route.match("/")
 
 
 def lay_out(asked):
