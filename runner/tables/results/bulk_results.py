@@ -11,8 +11,9 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterator, Sequence
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -20,16 +21,18 @@ from msgspec.structs import replace
 from runner.errors import UnexpectedAnswerError
 from runner.outcome import RowStatus
 from runner.redaction import MASK, secret_pattern
-from runner.tables.database import Database
 from runner.tables.results.fingerprints import DIGITS_OF_A_DOUBLE, Way
 from runner.tables.results.in_order import OWN_COLUMNS, SentRows, Succeeded, find_in_order
-from runner.tables.results.outcome_table import STATUS_SQL
+from runner.tables.results.outcome_table import STATUS_SQL, OutcomeTable
 from runner.tables.results.quoted_records import LINE_FEED_IN_VALUE
 from runner.tables.sources.csv_pieces import with_rows
 from runner.tables.sql import literal
 from runner.tables.staging.chunk import RowChunk, sent_between
 from runner.tables.staging.mapping import ColumnMapping
 from runner.tables.staging.parts import Part, read_header
+
+if TYPE_CHECKING:
+    from runner.tables import duckdb
 
 _SHOWN_ROWS = 10
 _MISSING = "ANSWER_MISSING"
@@ -61,23 +64,31 @@ class PartResults:
     Any thread may match them. `save` is for the thread that owns the table `outcome`.
     """
 
-    def __init__(self, database: Database, chunks: Sequence[RowChunk], part: Part) -> None:
+    def __init__(self, table: OutcomeTable, chunks: Sequence[RowChunk], part: Part) -> None:
         """Look at nothing yet.
 
         Args:
-            database: It has the table `outcome`.
+            table: It is made once it is needed.
             chunks: The staged rows.
             part: Which of them were sent.
         """
-        self._connection = database.open_cursor()
+        self._table = table
         self._part = part
         rows = sent_between(chunks, part.first_row, part.last_row)
         self._rows = f"(FROM {rows} ANTI JOIN outcome USING (row))" if part.attempt else rows
         self._chunks = chunks
         self._unknown = self._missing = 0
-        self._repeatable = False
+        self._repeatable = self._all_succeeded = False
         self.succeeded: list[Succeeded] = []
         """Rows that are in no table; for `SucceededLines` once these results are saved."""
+
+    @cached_property
+    def _connection(self) -> duckdb.DuckDBPyConnection:
+        return self._table.open_cursor()
+
+    def _close(self) -> None:
+        if "_connection" in vars(self):
+            self._connection.close()
 
     def match(self, files: ResultFiles, mappings: Sequence[ColumnMapping]) -> None:
         """Find the result of every row of the part, in order; rows without one are in doubt."""
@@ -129,9 +140,8 @@ class PartResults:
         found = find_in_order(self._sent(), succeeded.file, others)
         if found is None:
             return False
-        if failed is None:
-            self._make("found", "FROM outcome LIMIT 0")
-        else:
+        self._all_succeeded = failed is None
+        if failed is not None:
             self._connection.execute(
                 f"CREATE OR REPLACE TEMP TABLE found AS SELECT row, {_SAID}"
                 " FROM (SELECT unnest($rows) AS row) POSITIONAL JOIN answers",
@@ -216,7 +226,7 @@ class PartResults:
 
     def discard(self) -> None:
         """Forget what was matched."""
-        self._connection.close()
+        self._close()
 
     def save(self) -> None:
         """Add the results to the table `outcome`.
@@ -224,6 +234,9 @@ class PartResults:
         Raises:
             UnexpectedAnswerError: The files do not contain exactly the rows that were sent.
         """
+        if self._all_succeeded:
+            self._close()
+            return
         if self.fits:
             self._insert()
             return
@@ -248,7 +261,7 @@ class PartResults:
                 f"INSERT INTO outcome FROM found WHERE {is_bare} UNION ALL {others}",
                 {"secrets": secrets},
             )
-        self._connection.close()
+        self._close()
 
     def _telling_numbers_apart(self, way: Way) -> Way:
         """The way, digit by digit if rounded numbers would make two different rows the same."""

@@ -6,6 +6,7 @@ Knows staged rows and SQL. Knows nothing of how a result was obtained.
 from __future__ import annotations
 
 from threading import Lock
+from typing import TYPE_CHECKING
 
 from runner.outcome import RowStatus
 from runner.tables.database import storage_errors
@@ -13,6 +14,9 @@ from runner.tables.sql import literal
 from runner.tables.staging.chunk import RowChunk
 from runner.tables.staging.problems import BETWEEN_MEMBERS, BETWEEN_PROBLEMS, SKIPPED
 from runner.tables.staging.rows import StagedRows
+
+if TYPE_CHECKING:
+    from runner.tables import duckdb
 
 _COLUMNS = (
     "(row BIGINT, status ending, id VARCHAR, created BOOLEAN,"
@@ -58,6 +62,11 @@ class OutcomeTable:
                     if chunk.problems:
                         cursor.execute(_insert_rejected(chunk))
             self.is_made = True
+
+    def open_cursor(self) -> duckdb.DuckDBPyConnection:
+        """A connection that knows the table, for one thread, which closes it."""
+        self.make()
+        return self._staging.database.open_cursor()
 
 
 def _insert_rejected(chunk: RowChunk) -> str:

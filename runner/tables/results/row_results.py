@@ -128,8 +128,7 @@ class RowResults:
 
         failure = f"The result sets of ingest job {job_id} cannot be read"
         with self._matching, storage_errors(failure):
-            self.use_table()
-            matched = PartResults(self._staging.database, self._staging.chunks, part)
+            matched = PartResults(self._table, self._staging.chunks, part)
             matched.match(files, self._staging.mappings)
             return matched
 
@@ -148,6 +147,8 @@ class RowResults:
 
     def clear_retryable(self, part: Part, refusals: Sequence[TemporaryRefusal]) -> int:
         """Set the outcome of rows of a part aside that are to be sent again; return how many."""
+        if not (self._table.is_made or part.attempt):
+            return 0  # all rows so far have succeeded
         self.use_table()
         again = clear_retryable(self._staging, part, refusals)
         if again or part.attempt:
@@ -159,8 +160,7 @@ class RowResults:
         from runner.tables.results.bulk_results import PartResults
 
         with storage_errors("Row results cannot be saved"):
-            self.use_table()
-            results = PartResults(self._staging.database, self._staging.chunks, part)
+            results = PartResults(self._table, self._staging.chunks, part)
             results.mark_in_doubt("The ingest job was started, but its results are not available.")
 
     def counts(self) -> Counts:

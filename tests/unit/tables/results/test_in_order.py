@@ -316,3 +316,19 @@ def test_a_result_too_few_or_too_many_is_reported(stage, tmp_path, change, said)
     results = RowResults(staging)
     with pytest.raises(UnexpectedAnswerError, match=said):
         results.add_part(results.match(part, files, "750x"))
+
+
+def test_a_part_whose_rows_all_succeed_in_order_needs_no_engine(stage, tmp_path, answer):
+    rows = [("a,b", "x", "1"), ("y", "", "2")]
+    staging = stage(("a,b,n\n" + plain(rows)).encode(), COLUMNS)
+    (part,) = staging.parts(tmp_path / "parts")
+    results = RowResults(staging)
+    ends = ["true", "false"]
+    files = ResultFiles(answer("succeeded", "".join(succeeded_of(rows, ends))), None, None)
+    results.add_part(results.match(part, files, "750x"))
+    assert not results.clear_retryable(part, [TemporaryRefusal("UNABLE_TO_LOCK_ROW")])
+    assert results.write_files(tmp_path) == Counts(read=2, created=1, updated=1)
+    assert (tmp_path / "succeeded.csv").read_text() == (
+        f'a,b,n,sf__Row,sf__Id,sf__Created\n"a,b",x,1,1,{id_of(1)},true\ny,,2,2,{id_of(2)},false\n'
+    )
+    assert not staging.database.is_open
