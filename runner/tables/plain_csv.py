@@ -68,6 +68,19 @@ def plain_rows(content: bytes, columns: int) -> int | None:
     return rows if commas == rows * (columns - 1) else None
 
 
+def bare_rows(content: bytes, dialect: CsvDialect) -> int | None:
+    """How many records a text has in which no value is in quotes; None if it may have others."""
+    usual = replace(dialect, delimiter=",")
+    sign = dialect.delimiter.encode()
+    is_bare_csv = usual.is_plain(dialect.columns) and len(sign) == 1 and content.endswith(b"\n")
+    if not is_bare_csv or b'"' in content or b"\r" in content or codecs.BOM_UTF8 in content:
+        return None
+    lines = content.split(b"\n")
+    lines.pop()
+    between = len(dialect.columns) - 1
+    return len(lines) if {line.count(sign) for line in lines} == {between} and between else None
+
+
 def with_line_feeds(dialect: CsvDialect, content: bytes) -> tuple[CsvDialect, bytes]:
     """The same records with LF at the end of each, if that takes no look at every value."""
     if dialect.line_end == "\r\n" and dialect.quote.encode() not in content:

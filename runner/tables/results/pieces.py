@@ -19,7 +19,13 @@ from msgspec import Struct
 from runner.luajit import compiled
 from runner.outcome import RowStatus
 from runner.tables.database import UnreadableRowsError
-from runner.tables.plain_csv import is_plain, record_blocks, records_of
+from runner.tables.plain_csv import (
+    as_written,
+    bare_rows,
+    is_plain,
+    record_blocks,
+    records_of,
+)
 from runner.tables.results.outcome_table import STATUS_SQL
 from runner.tables.results.succeeded_lines import SucceededLines, SucceededRows
 from runner.tables.sql import copy_csv, literal
@@ -242,10 +248,16 @@ def _other_rows(chunk: RowChunk) -> UnreadableRowsError:
 
 
 def plain_content(chunk: RowChunk, columns: Sequence[str]) -> bytes | None:
-    """A chunk's rows as they were read, if that is how they are written; None if it is not."""
-    if not chunk.dialect.is_plain(columns):
+    """A chunk's rows as they are written, if that is nearly how they were read; None if not."""
+    if chunk.dialect.columns != tuple(columns):
         return None
     content = chunk.read_file.read_bytes()
+    if not chunk.dialect.is_plain(columns):
+        if bare_rows(content, chunk.dialect) != chunk.rows:
+            return None
+        lines = content.decode().split("\n")[:-1]
+        cells = (line.split(chunk.dialect.delimiter) for line in lines)
+        return "".join([",".join(map(as_written, row)) + "\n" for row in cells]).encode()
     content = content if content.endswith(b"\n") else content + b"\n"
     if chunk.is_sent_as_read or is_plain(content, chunk.rows, len(columns)):
         return content

@@ -12,7 +12,6 @@ import csv
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
-from pathlib import Path
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -20,7 +19,7 @@ from msgspec.structs import replace
 from runner.files import link_or_copy, unwritable
 from runner.job.choices import Blank
 from runner.tables.field_types import MOST_ROW_CHARACTERS, FieldKind
-from runner.tables.plain_csv import as_written, is_bare, plain_rows
+from runner.tables.plain_csv import as_written, bare_rows, is_bare, plain_rows
 from runner.tables.sources.csv import RESULT_PREFIX
 from runner.tables.sql import BLANKS
 from runner.tables.staging.chunk import RowChunk
@@ -56,14 +55,17 @@ class PlainMapper(Struct, frozen=True):
             StateError: They cannot be written.
         """
         chunk = read.chunk
-        if not (read.is_ordinary and chunk.dialect.is_plain(self.columns)):
+        if not (read.is_ordinary and chunk.dialect.columns == self.columns):
             return None
+        is_plain = chunk.dialect.is_plain(self.columns)
         try:
-            rows = _plain_rows(chunk.read_file, len(self.columns))
+            rows = _rows_of(chunk)
             if not rows:
                 return None
-            if self._sends_as_read and all(
-                all(map(_equal, cells, read)) for read, cells in self._mapped(chunk, rows)
+            if (
+                is_plain
+                and self._sends_as_read
+                and all(all(map(_equal, cells, read)) for read, cells in self._mapped(chunk, rows))
             ):
                 link_or_copy(chunk.read_file, chunk.sent_file)
             else:
@@ -87,7 +89,7 @@ class PlainMapper(Struct, frozen=True):
         key = key_of(self.mappings)
         keys: set[str] = set()
         named = mapped = 0
-        for some in _slices(chunk.read_file, len(self.columns)):
+        for some in _slices(chunk):
             cells = self._cells(some)
             if key is not None:
                 found = keys_of(key.column, cells[key.index])
@@ -147,17 +149,23 @@ def _column(place: int) -> Callable[[Columns], Texts]:
     return lambda columns: columns[place]
 
 
-def _plain_rows(file: Path, columns: int) -> int | None:
-    content = file.read_bytes()
+def _rows_of(chunk: RowChunk) -> int | None:
+    """How many rows a chunk has; None if DuckDB may read other ones, or other values."""
+    content, dialect = chunk.read_file.read_bytes(), chunk.dialect
+    if not dialect.is_plain(dialect.columns):
+        return bare_rows(content, dialect)
     # A mark that begins the rows to send would have to be in quotes.
-    return None if codecs.BOM_UTF8 in content else plain_rows(content, columns)
+    if codecs.BOM_UTF8 in content:
+        return None
+    return plain_rows(content, len(dialect.columns))
 
 
-def _slices(file: Path, width: int) -> Iterator[list[Texts]]:
-    """The columns of some rows of plain CSV at a time; a blank is None."""
+def _slices(chunk: RowChunk) -> Iterator[list[Texts]]:
+    """The columns of some rows at a time; a blank is None."""
     csv.field_size_limit(sys.maxsize)
-    with file.open(encoding="utf-8", newline="") as stream:
-        reader = csv.reader(stream, strict=True)
+    width, sign = len(chunk.dialect.columns), chunk.dialect.delimiter
+    with chunk.read_file.open(encoding="utf-8", newline="") as stream:
+        reader = csv.reader(stream, delimiter=sign, strict=True)
         while rows := list(islice(reader, _ROWS_AT_ONCE)):
             if {*map(len, rows)} != {width}:
                 raise OddValueError

@@ -349,3 +349,14 @@ def test_result_files_that_are_no_csv_are_refused_with_the_place(stage, tmp_path
     place = 'row 1 (line 2): a value that begins with " is'
     expected = f"The result sets of ingest job 750x cannot be read: {place}"
     assert caught.value.message.startswith(expected)
+
+
+def test_a_file_with_semicolons_needs_no_engine_and_its_results_have_commas(stage, tmp_path):
+    columns = [MappedColumn("Key__c", "k"), MappedColumn("N__c", "n")]
+    staging = stage(b"k;n\r\na;1,5\r\nb;\r\n", columns, shape={"delimiter": ";"})
+    results = RowResults(staging)
+    results.add([RowResult(1, RowStatus.SUCCEEDED, "001A", created=False)])
+    assert results.write_files(tmp_path) == Counts(read=2, updated=1, unprocessed=1)
+    assert (tmp_path / "succeeded.csv").read_text().splitlines()[1:] == ['a,"1,5",1,001A,false']
+    assert (tmp_path / "unprocessed.csv").read_text().splitlines()[1:] == ["b,,2"]
+    assert not staging.database.is_open
