@@ -5,6 +5,7 @@ import os
 import ssl
 from functools import cache
 
+import certifi
 import pytest
 
 from runner import redaction
@@ -30,9 +31,21 @@ SHORT = ("tests/examples/", "tests/unit/")
 def pytest_configure(config):
     gc.disable()  # while tests are collected: most of what is made then lives to the end
     prepare(config)
-    # httpx reads all certificates of the machine for each client, though most use no TLS.
-    ssl.create_default_context = cache(ssl.create_default_context)
+    ssl.create_default_context = _of_machine_once(ssl.create_default_context)
     copy_layouts()
+
+
+def _of_machine_once(made):
+    """Make httpx's context once: it reads all certificates for each client, though most use no TLS.
+
+    Others are made each time: pytest gives the path of a test's file to later tests, too.
+    """
+    kept = cache(made)
+
+    def context(*args, **named):
+        return (kept if named == {"cafile": certifi.where()} else made)(*args, **named)
+
+    return context
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -41,6 +41,15 @@ _STORE, _ABOUT, _BLOBS = "org.sqlite3", "snapshot.json", "blobs/"
 _FORMAT = 1
 _JOB_TABLES = ("_jobs", "_classic_jobs", "_classic_batches")
 _JOB_COUNTERS = ("_jobs", "_batches")
+_DAMAGES = (
+    OSError,
+    KeyError,
+    ValueError,
+    AttributeError,
+    BadZipFile,
+    sqlite3.Error,
+    msgspec.ValidationError,  # no ValueError before msgspec 0.23
+)
 _QUICK = 1
 """Level of compression: a snapshot is made far more often than it is moved."""
 
@@ -231,7 +240,7 @@ def _unpacked(file: Path, folder: Path) -> Snapshot:
             raise damaged
         (folder / _BLOBS).mkdir(exist_ok=True)
         return msgspec.convert(about, Snapshot)
-    except (OSError, KeyError, ValueError, AttributeError, BadZipFile, sqlite3.Error) as error:
+    except _DAMAGES as error:
         raise damaged from error
 
 
