@@ -8,11 +8,12 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 from pytest import MonkeyPatch  # noqa: PT013 - hypothesis takes no fixture
 
+from runner import luajit
 from runner.job.choices import Blank, Duplicates
 from runner.job.endpoints import FileFormat, FileShape, FileSource
 from runner.tables.field_types import FieldKind, MappedColumn
 from runner.tables.sources import chunks
-from runner.tables.staging import chunk_mapping
+from runner.tables.staging import as_is_bytes, chunk_mapping
 from runner.tables.staging.chunk_mapping import ChunkMapper
 from runner.tables.staging.duplicates import settle_duplicates
 from runner.tables.staging.rows import StagedRows
@@ -23,6 +24,20 @@ FIELDS = (
     MappedColumn("sum", None, FieldKind.NUMBER),
     MappedColumn("ok", None, FieldKind.BOOLEAN),
     MappedColumn("day", None, FieldKind.DATE),
+    MappedColumn("at", None, FieldKind.DATETIME),
+    MappedColumn("count", None, FieldKind.INTEGER),
+    MappedColumn("parent", None, FieldKind.ID, id_prefix="001"),
+    MappedColumn("clock", None, FieldKind.TIME),
+)
+USUAL = (
+    "Acme",
+    "12.5",
+    "true",
+    "2026-01-31",
+    "2026-01-31T08:00:00.000Z",
+    "7",
+    "001000000000001",
+    "08:00:00.000Z",
 )
 ODD = {
     "k": ("", " k", "#N/A", "K1", "k1", '"k,1"'),
@@ -33,6 +48,10 @@ ODD = {
     "sum": ("", "1.50", "007", "1e3", "lots", '"1"'),
     "ok": ("", "true", "yes", "maybe"),
     "day": ("", "2024-02-29", "2023-02-29", "2024-1-1", "soon"),
+    "at": ("", "2024-02-29T23:59:59.999Z", "2024-02-30T00:00:00.000Z", "2024-01-01"),
+    "count": ("", "-0", "1234567890123456789", "1.0"),
+    "parent": ("", "001000000000001", "003000000000001"),
+    "clock": ("", "23:59:59.000Z", "24:00:00.000Z", "8:00"),
 }
 odd_rows = st.tuples(*(st.sampled_from(ODD[each.field]) for each in FIELDS))
 COMPUTED = (None, "upper(text)", "k || chr(13) || '!'", "CASE WHEN sum > '5' THEN day END")
@@ -42,34 +61,50 @@ places = st.dictionaries(st.integers(0, 79), odd_rows, max_size=3)
 @settings(max_examples=8, deadline=None)
 @given(
     odd=places,
+    is_compiled=st.booleans(),
     line_end=st.sampled_from(("\n", "\r\n")),
     blank=st.sampled_from(Blank),
     is_cut=st.booleans(),
     computed=st.sampled_from(COMPUTED),
 )
-@example(odd={}, line_end="\n", blank=Blank.KEEP, is_cut=False, computed=None)
+@example(odd={}, is_compiled=False, line_end="\n", blank=Blank.KEEP, is_cut=False, computed=None)
+@example(odd={}, is_compiled=True, line_end="\n", blank=Blank.KEEP, is_cut=False, computed=None)
 @example(
-    odd={70: ("K3", "", "", "", "")}, line_end="\n", blank=Blank.KEEP, is_cut=True, computed=None
+    odd={70: ("K3", *[""] * 8)},
+    is_compiled=True,
+    line_end="\n",
+    blank=Blank.KEEP,
+    is_cut=True,
+    computed=None,
 )
 @example(
-    odd={70: ("", "", "", "", "")}, line_end="\n", blank=Blank.KEEP, is_cut=False, computed=None
+    odd={70: [""] * 9},
+    is_compiled=True,
+    line_end="\n",
+    blank=Blank.KEEP,
+    is_cut=False,
+    computed=None,
 )
 @example(
-    odd={60: ("k1", "x", "1", "yes", "")},
+    odd={60: ("k1", "x", "1", "yes", *[""] * 5)},
+    is_compiled=True,
     line_end="\n",
     blank=Blank.KEEP,
     is_cut=True,
     computed="upper(text)",
 )
 def test_rows_are_the_same_whether_chunks_are_checked_together_or_mapped(
-    odd, line_end, blank, is_cut, computed
+    odd, is_compiled, line_end, blank, is_cut, computed
 ):
-    rows = [odd.get(at, (f"k{at}", "Acme", "12.5", "true", "2026-01-31")) for at in range(80)]
+    rows = [odd.get(at, (f"k{at}", *USUAL)) for at in range(80)]
     content = line_end.join([",".join(each.field for each in FIELDS), *map(",".join, rows), ""])
     fields = [replace(each, is_cut=is_cut and each.field == "text") for each in FIELDS]
     if computed:
         fields.append(MappedColumn("more", computed, max_length=20))
-    together, fast = staged(content, fields, blank, is_fast=True)
+    with MonkeyPatch.context() as patch:
+        patch.setattr(luajit, "PAYS_FROM", 0 if is_compiled else 1 << 60)
+        patch.setattr(as_is_bytes, "_BLOCK_BYTES", 150)
+        together, fast = staged(content, fields, blank, is_fast=True)
     _, slow = staged(content, fields, blank, is_fast=False)
     assert fast == slow
     assert together > 2 or odd or computed

@@ -16,6 +16,7 @@ from msgspec.structs import replace
 
 from runner.files import link_or_copy, unwritable
 from runner.job.choices import Blank
+from runner.luajit import can_compile
 from runner.tables.database import Database
 from runner.tables.plain_csv import plain_rows, with_line_feeds
 from runner.tables.sql import (
@@ -28,6 +29,8 @@ from runner.tables.sql import (
     read_records,
     without_mark,
 )
+from runner.tables.staging.as_is import shows_in_bytes
+from runner.tables.staging.as_is_bytes import Look, find_known
 from runner.tables.staging.chunk import RowChunk
 from runner.tables.staging.key_hashes import KeyHashes, key_of
 from runner.tables.staging.mapping import ColumnMapping, Pass, passed_on, staging_query
@@ -39,6 +42,8 @@ _MOST_TRIES = 3
 """Chunks that are tried in vain at most, one after the other."""
 _COLUMNS_AT_ONCE = 20
 """Planning a statement takes as long as running it for a chunk of so many columns, or longer."""
+_KNOWN_AT_ONCE = 4
+"""Chunks of which DuckDB looks at few columns."""
 _SAMPLE = 2_048
 """Rows that are looked at before the first chunk is staged."""
 _SAMPLED_FROM = 1_000_000
@@ -55,6 +60,8 @@ class ReadChunk(Struct, frozen=True):
     has_return: bool
     plain_rows: int | None
     """Its rows, if it is what is sent where every value is sent as it is read."""
+    others: bytes | None = None
+    """Plain CSV of the columns of which that is not known yet; None: it is of no column."""
 
     @property
     def goal(self) -> Pass:
@@ -103,7 +110,11 @@ class ChunkMapper(Struct):
     @property
     def at_once(self) -> int:
         """How many chunks are worth being mapped at once."""
-        return 1 + len(self.columns) // _COLUMNS_AT_ONCE if self._tries_together > 0 else 1
+        if self._tries_together <= 0:
+            return 1
+        if self._looks_at_bytes and can_compile():
+            return _KNOWN_AT_ONCE
+        return 1 + len(self.columns) // _COLUMNS_AT_ONCE
 
     def batches(self, chunks: Iterator[ReadChunk]) -> Iterator[list[ReadChunk]]:
         """As many chunks together as are worth being mapped at once by then."""
@@ -123,9 +134,29 @@ class ChunkMapper(Struct):
             chunk.read_file.write_bytes(without_mark(content))
         except OSError as error:
             raise unwritable(stem, error) from error
-        is_candidate = self._tries > 0 and self._sends_columns_as_read(dialect)
-        rows = plain_rows(content, len(self.columns)) if is_candidate else None
-        return ReadChunk(index, chunk, b"\0" in content, b"\r" in content, rows)
+        read = ReadChunk(index, chunk, b"\0" in content, b"\r" in content, None)
+        if self._tries <= 0 or not read.is_ordinary or not self._sends_columns_as_read(dialect):
+            return read
+        are_passed = len(self._passed or ()) == len(self.mappings)
+        if self._tries_together > 0 and are_passed and self._looks_at_bytes:
+            known = find_known(content, self._look)
+            if known is not None:
+                return replace(read, plain_rows=known.rows, others=known.others)
+        return replace(read, plain_rows=plain_rows(content, len(self.columns)))
+
+    @property
+    def _looks_at_bytes(self) -> bool:
+        """Whether that leaves DuckDB less to do."""
+        return 2 * len(self._look.others) <= len(self.columns)
+
+    @property
+    def _look(self) -> Look:
+        """What to look for in bytes; the other columns are for DuckDB."""
+        shown = [each for each in self.mappings if shows_in_bytes(each, self.blank)]
+        kinds = {each.index: each.column.kind for each in shown}
+        longest = {each.index: each.column.max_length for each in shown}
+        known = {at: most for at, most in longest.items() if most is not None}
+        return Look(len(self.columns), kinds, known)
 
     def _sends_columns_as_read(self, dialect: CsvDialect) -> bool:
         places = [each.source for each in self.mappings]
@@ -159,14 +190,37 @@ class ChunkMapper(Struct):
             or not all(each.plain_rows and each.is_ordinary for each in read)
         ):
             return []
-        chunks = [each.chunk for each in read]
-        longest = max(each.dialect.longest_row_bytes for each in chunks)
-        dialect = replace(chunks[0].dialect, longest_row_bytes=longest)
-        files = [each.read_file for each in chunks]
+        if any(each.others != b"" for each in read) and not self._check(cursor, read, passed):
+            self._tries_together -= 1
+            return []
+        self._tries_together = _MOST_TRIES
+        for each in read:
+            link_or_copy(each.chunk.read_file, each.chunk.sent_file)
+        return [
+            replace(each.chunk, rows=each.plain_rows, sent_bytes=_size(each.chunk.sent_file))
+            for each in read
+        ]
+
+    def _check(
+        self, cursor: duckdb.DuckDBPyConnection, read: Sequence[ReadChunk], passed: dict[int, str]
+    ) -> bool:
+        """Whether all rows of chunks are sent as they are read; if so, their keys are saved."""
+        files, columns, known = [each.chunk.read_file for each in read], self.columns, ""
+        others = [each.others for each in read if each.others is not None]
+        if len(others) == len(read):
+            at = self._look.others
+            files = [each.chunk.stem.with_suffix(".others.csv") for each in read]
+            for file, content in zip(files, others, strict=True):
+                file.write_bytes(content)
+            columns = tuple(self.columns[each] for each in at)
+            known = "".join(f", 'x' AS {name(c)}" for c in self.columns if c not in columns)
+            passed = dict.fromkeys(passed, "false") | {each: passed[each] for each in at}
+        size = max(map(_size, files))
+        dialect = replace(read[0].chunk.dialect, columns=columns, longest_row_bytes=size)
         query = staging_query(
             self.mappings,
             self.columns,
-            read_csv(files, dialect),
+            f"(SELECT *, file_index{known} FROM {read_csv(files, dialect)})",
             self.blank,
             replace(read[0].goal, passed=passed),
             wanted=self._key_columns,
@@ -178,18 +232,11 @@ class ChunkMapper(Struct):
         counted = "SELECT file_index, count(*), coalesce(bool_or(other), false) FROM passed"
         found = cursor.execute(f"{counted} GROUP BY file_index ORDER BY file_index").fetchall()
         if found != [(at, each.plain_rows, False) for at, each in enumerate(read)]:
-            self._tries_together -= 1
-            return []
-        self._tries_together = _MOST_TRIES
+            return False
         if self.keys:
             first = read[0].index
             self.keys.save(cursor, first, "passed", f"file_index + {first}")
-        for chunk in chunks:
-            link_or_copy(chunk.read_file, chunk.sent_file)
-        return [
-            replace(each.chunk, rows=each.plain_rows, sent_bytes=_size(each.chunk.sent_file))
-            for each in read
-        ]
+        return True
 
     @property
     def _key_columns(self) -> list[ColumnMapping]:

@@ -1,0 +1,119 @@
+"""What bytes show to be sent as it is read is what DuckDB finds, value by value."""
+
+import csv
+import io
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+from pytest import MonkeyPatch  # noqa: PT013 - hypothesis takes no fixture
+
+from runner import luajit
+from runner.job.choices import Blank
+from runner.tables import duckdb
+from runner.tables.field_types import FieldKind, MappedColumn
+from runner.tables.plain_csv import plain_rows
+from runner.tables.staging import as_is_bytes
+from runner.tables.staging.as_is import CANONICAL_TEXT, may_change
+from runner.tables.staging.as_is_bytes import Look, find_known
+from runner.tables.staging.mapping import ColumnMapping
+
+KINDS = sorted(as_is_bytes.KINDS - {FieldKind.TEXT})
+LIKE_ONE = st.one_of(
+    *(st.from_regex(text, fullmatch=True, alphabet=st.characters(max_codepoint=127))
+      for kind, text in CANONICAL_TEXT.items() if kind in KINDS),
+    st.dates().map(str),
+    st.sampled_from(["true", "false", "True", "truex", "0000-01-01", "2024-02-29", "1900-02-29"]),
+    st.text(alphabet="0123456789-.:TZ", max_size=25),
+)  # fmt: skip
+
+
+@st.composite
+def nearly(draw):
+    """A canonical text, or one with another character somewhere."""
+    text = draw(LIKE_ONE)
+    if text and draw(st.booleans()):
+        at = draw(st.integers(0, len(text) - 1))
+        text = text[:at] + draw(st.sampled_from("0159-.:TZe é")) + text[at + 1 :]
+    return text
+
+
+@pytest.fixture(scope="module")
+def connection():
+    with duckdb.connect() as opened:
+        yield opened
+
+
+@pytest.fixture(scope="module", autouse=True)
+def compiled():
+    with MonkeyPatch.context() as patch:
+        patch.setattr(luajit, "PAYS_FROM", 0)
+        patch.setattr(as_is_bytes, "_BLOCK_BYTES", 30)
+        yield
+
+
+@given(kind=st.sampled_from(KINDS), texts=st.lists(nearly(), min_size=1, max_size=8))
+@example(kind=FieldKind.DATE, texts=["2000-02-29", "2400-02-29"])
+@example(kind=FieldKind.DATE, texts=["2100-02-29"])
+@example(kind=FieldKind.DATETIME, texts=["0999-12-31T00:00:00.000Z"])
+@example(kind=FieldKind.NUMBER, texts=["-0", "0.0", "123456789012345678.1"])
+@example(kind=FieldKind.NUMBER, texts=["1234567890123456789"])
+@example(kind=FieldKind.INTEGER, texts=["-"])
+def test_a_value_is_canonical_for_both(connection, kind, texts):
+    mapping = ColumnMapping(MappedColumn("x", None, kind), 0, 0)
+    changes = may_change(mapping, Blank.KEEP, is_only=False)
+    query = f"SELECT coalesce(bool_or({changes}), false) FROM (SELECT unnest($texts) AS s0)"
+    given_texts = [text or None for text in texts]
+    ((expected,),) = connection.execute(query, {"texts": given_texts}).fetchall()
+    content = "".join(f"k,{text}\n" for text in texts).encode()
+    found = find_known(content, Look(2, {0: FieldKind.TEXT, 1: kind}, {}))
+    assert (found is None) == expected
+
+
+TEXTS = st.one_of(
+    st.sampled_from(
+        ["", "x", " ", " x", "a,b", 'a"b', '"', "\n", "a\nb", "#", "a#,b", "é", "\x01"]
+    ),
+    st.text(alphabet='xy,"\n é#', max_size=6),
+)
+
+
+@given(
+    rows=st.lists(st.tuples(TEXTS, TEXTS, TEXTS), min_size=1, max_size=12),
+    quoting=st.sampled_from([csv.QUOTE_MINIMAL, csv.QUOTE_MINIMAL, csv.QUOTE_ALL]),
+    longest=st.sampled_from([None, 3]),
+    cut=st.integers(0, 3),
+)
+@example(rows=[("a#b", "x", "y")], quoting=csv.QUOTE_MINIMAL, longest=None, cut=0)
+@example(rows=[('a,"b', "x", "y")], quoting=csv.QUOTE_MINIMAL, longest=4, cut=0)
+def test_texts_and_their_quotes_are_those_that_duckdb_writes(rows, quoting, longest, cut):
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n", quoting=quoting).writerows(rows)
+    content = text.getvalue().encode()
+    content = content[: len(content) - cut]
+    kinds = {1: FieldKind.TEXT, 2: FieldKind.TEXT}
+    limits = {} if longest is None else {2: longest}
+    found = find_known(content, Look(3, kinds, limits))
+    may_stay = all(cell == "" or cell[0] >= "!" for row in rows for cell in row)
+    fits = longest is None or all(len(row[2].encode()) <= longest for row in rows)
+    is_simple = all(set(row[0]).isdisjoint(',"\n#') for row in rows)
+    if found is not None:
+        assert not cut
+        assert may_stay
+        assert fits
+        assert found.rows == len(rows) == plain_rows(content, 3)
+        assert found.others == "".join(f"{row[0]}\n" for row in rows).encode()
+    elif not cut and may_stay and fits and is_simple and all(any(row) for row in rows):
+        assert plain_rows(content, 3) is None
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"a,b\nc\n", b"a,b,c\n", b"a,b\n\n", b"a,b\n,\n", b"a,b", b'"a,b\n', b'a,"b"c\n',
+        b"\xef\xbb\xbfa,b\n", b"a,\xff\n", b"a,b\nc,d\ne", b"",
+    ],
+)  # fmt: skip
+def test_what_is_no_plain_csv_is_left_to_duckdb(content):
+    found = find_known(content, Look(2, {0: FieldKind.TEXT, 1: FieldKind.TEXT}, {}))
+    assert found is None
