@@ -3,6 +3,11 @@
 
 local ffi = require("ffi")
 local BYTES = ffi.typeof("const uint8_t *")
+ffi.cdef([[
+void *memchr(const void *bytes, int byte, size_t size);
+int memcmp(const void *one, const void *other, size_t size);
+]])
+local C = ffi.C
 local LINE_FEED, QUOTE, COMMA = 10, 34, 44
 local LONGEST_OWN = 64 -- bytes of `"Id","false"`, and more
 
@@ -11,8 +16,9 @@ for byte = 0, 255 do
   is_of_id[byte] = string.char(byte):find("[0-9A-Za-z]") ~= nil
 end
 
--- Compares a value in quotes, from the quote, with what is in the quotes of the other: where both
--- have their last quote; nil if they differ, and where.
+-- Compares a value in quotes, from the quote, with what is in the quotes of the other: where the
+-- first one ends and the other's last quote is; nil if they differ, and where. Strings end with a
+-- zero that neither has within: no comparison goes further.
 local function compare_quoted(sent, from, result, at)
   from = from + 1
   while true do
@@ -33,49 +39,66 @@ local function compare_quoted(sent, from, result, at)
   end
 end
 
+-- Where a byte is, from one place up to another; -1 if it is not there.
+local function find(at, byte, from, stop)
+  local found = C.memchr(at + from, byte, stop - from)
+  if found == nil then
+    return -1
+  end
+  return ffi.cast(BYTES, found) - at
+end
+
 -- Compares the record at `from` with `,"a","b"` at `at`: where both end; nil if they differ, and
--- about where. Strings end with a zero that neither has within: no comparison goes further.
--- One loop for all bytes, as LuaJIT enters a loop in a loop slowly.
-local function compare(sent, from, result, at)
-  if result[at] ~= COMMA or result[at + 1] ~= QUOTE then
+-- about where.
+local function compare(sent, from, sent_size, result, at, result_size)
+  local stop = find(sent, LINE_FEED, from, sent_size)
+  if stop < 0 then
     return nil, at
   end
-  at = at + 2
-  if sent[from] == QUOTE then
-    from, at = compare_quoted(sent, from, result, at)
-    if not from then
+  while true do
+    if result[at] ~= COMMA or result[at + 1] ~= QUOTE then
       return nil, at
     end
-  end
-  while true do
-    local byte = sent[from]
-    if byte > COMMA then
-      if byte ~= result[at] then
+    at = at + 2
+    if sent[from] == QUOTE then
+      from, at = compare_quoted(sent, from, result, at)
+      if not from then
         return nil, at
       end
-      from, at = from + 1, at + 1
-    elseif byte == COMMA then
-      if result[at] ~= QUOTE or result[at + 1] ~= COMMA or result[at + 2] ~= QUOTE then
-        return nil, at
-      end
-      from, at = from + 1, at + 3
-      if sent[from] == QUOTE then
-        from, at = compare_quoted(sent, from, result, at)
-        if not from then
+      if from > stop then
+        stop = find(sent, LINE_FEED, from, sent_size)
+        if stop < 0 then
           return nil, at
         end
       end
-    elseif byte == LINE_FEED then
-      if result[at] ~= QUOTE or result[at + 1] ~= LINE_FEED then
-        return nil, at
-      end
-      return from + 1, at + 2
     else
-      if byte ~= result[at] or byte == QUOTE or byte == 0 then
+      local ends = find(sent, COMMA, from, stop)
+      if ends < 0 then
+        ends = stop
+      end
+      local size = ends - from
+      if at + size >= result_size then
+        return nil, result_size
+      end
+      if C.memcmp(sent + from, result + at, size) ~= 0 then
         return nil, at
       end
-      from, at = from + 1, at + 1
+      from, at = ends, at + size
     end
+    if result[at] ~= QUOTE then
+      return nil, at
+    end
+    at = at + 1
+    if from == stop then
+      if result[at] ~= LINE_FEED then
+        return nil, at
+      end
+      return from + 1, at + 1
+    end
+    if sent[from] ~= COMMA then
+      return nil, at
+    end
+    from = from + 1
   end
 end
 
@@ -123,7 +146,7 @@ return function(sent, result, is_last, others, other)
   while from < sent_size do
     local following, ended
     if other < others_size then
-      following, ended = compare(sent_at, from, others_at, other)
+      following, ended = compare(sent_at, from, sent_size, others_at, other, others_size)
     end
     if following then
       other = ended
@@ -140,7 +163,7 @@ return function(sent, result, is_last, others, other)
       if not length then
         return nil
       end
-      following, ended = compare(sent_at, from, result_at, at + length + (is_created and 9 or 10))
+      following, ended = compare(sent_at, from, sent_size, result_at, at + length + (is_created and 9 or 10), result_size)
       if not following then
         if not is_last and ended + 2 >= result_size then
           break

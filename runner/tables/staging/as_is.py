@@ -13,7 +13,6 @@ from runner.job.choices import Blank
 from runner.job.endpoints import EXPLICIT_NULL
 from runner.tables.field_types import FieldKind
 from runner.tables.sql import literal
-from runner.tables.staging.as_is_bytes import KINDS
 from runner.tables.staging.canonical_values import MOST_DIGITS, trimmed
 
 if TYPE_CHECKING:
@@ -55,11 +54,14 @@ def may_change(mapping: ColumnMapping, blank: Blank, *, is_only: bool) -> str | 
 
 
 def shows_in_bytes(mapping: ColumnMapping, blank: Blank) -> bool:
-    """Whether its bytes alone show, in a record with other cells, that a value is sent as read."""
+    """Whether `as_is_bytes` shows, in a record with other cells, that a value is sent as read."""
     column = mapping.column
     if column.identifies or column.id_prefix or column.required or blank is Blank.CLEAR:
         return False
-    return column.kind in KINDS and may_change(mapping, blank, is_only=False) is not None
+    return (
+        column.kind not in {FieldKind.ID, FieldKind.JSON}
+        and may_change(mapping, blank, is_only=False) is not None
+    )
 
 
 def _reasons(mapping: ColumnMapping, blank: Blank, *, is_only: bool) -> Iterator[str]:

@@ -16,7 +16,6 @@ from msgspec.structs import replace
 
 from runner.files import link_or_copy, unwritable
 from runner.job.choices import Blank
-from runner.luajit import can_compile
 from runner.tables.database import Database
 from runner.tables.plain_csv import plain_rows, with_line_feeds
 from runner.tables.sql import (
@@ -30,13 +29,13 @@ from runner.tables.sql import (
     without_mark,
 )
 from runner.tables.staging.as_is import shows_in_bytes
-from runner.tables.staging.as_is_bytes import Look, find_known
 from runner.tables.staging.chunk import RowChunk
 from runner.tables.staging.key_hashes import KeyHashes, key_of
 from runner.tables.staging.mapping import ColumnMapping, Pass, passed_on, staging_query
 
 if TYPE_CHECKING:
     from runner.tables import duckdb
+    from runner.tables.staging.as_is_bytes import Known, Look
 
 _MOST_TRIES = 3
 """Chunks that are tried in vain at most, one after the other."""
@@ -112,7 +111,7 @@ class ChunkMapper(Struct):
         """How many chunks are worth being mapped at once."""
         if self._tries_together <= 0:
             return 1
-        if self._looks_at_bytes and can_compile():
+        if self._looks_at_bytes:
             return _KNOWN_AT_ONCE
         return 1 + len(self.columns) // _COLUMNS_AT_ONCE
 
@@ -137,21 +136,31 @@ class ChunkMapper(Struct):
         read = ReadChunk(index, chunk, b"\0" in content, b"\r" in content, None)
         if self._tries <= 0 or not read.is_ordinary or not self._sends_columns_as_read(dialect):
             return read
-        are_passed = len(self._passed or ()) == len(self.mappings)
-        if self._tries_together > 0 and are_passed and self._looks_at_bytes:
-            known = find_known(content, self._look)
-            if known is not None:
-                return replace(read, plain_rows=known.rows, others=known.others)
+        known = self._find_known(content)
+        if known is not None:
+            return replace(read, plain_rows=known.rows, others=known.others)
         return replace(read, plain_rows=plain_rows(content, len(self.columns)))
+
+    def _find_known(self, content: bytes) -> Known | None:
+        are_passed = len(self._passed or ()) == len(self.mappings)
+        if self._tries_together <= 0 or not are_passed or not self._looks_at_bytes:
+            return None
+        from runner.tables.staging.as_is_bytes import find_known
+
+        return find_known(content, self._look)
 
     @property
     def _looks_at_bytes(self) -> bool:
-        """Whether that leaves DuckDB less to do."""
-        return 2 * len(self._look.others) <= len(self.columns)
+        """Whether to look at bytes leaves DuckDB less to do."""
+        from runner.luajit import can_compile
+
+        return 2 * len(self._look.others) <= len(self.columns) and can_compile()
 
     @property
     def _look(self) -> Look:
         """What to look for in bytes; the other columns are for DuckDB."""
+        from runner.tables.staging.as_is_bytes import Look
+
         shown = [each for each in self.mappings if shows_in_bytes(each, self.blank)]
         kinds = {each.index: each.column.kind for each in shown}
         longest = {each.index: each.column.max_length for each in shown}
