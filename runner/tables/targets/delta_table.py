@@ -101,9 +101,15 @@ def write_delta(
 
     Raises:
         StateError: The table cannot be read or has rules that cannot be kept, a key is blank or
-            doubled, a type does not fit, or another program has changed the table meanwhile.
+            doubled, a type does not fit, or another program has changed the table meanwhile;
+            `deltalake` is not installed or too old.
     """
-    extra("deltalake", "delta", "A Delta table", StateError)
+    library = extra("deltalake", "delta", "A Delta table", StateError)
+    if not hasattr(getattr(library, "transaction", None), "RemoveAction"):
+        raise StateError(
+            "The library deltalake is too old to write Delta tables.",
+            hint="Update it: pip install --upgrade 'sfrunner[delta]'",
+        )
     check_partitions(rows, target)
     table = open_table(target.path, StateError) if is_delta(target.path) else None
     target = _checked(target, table)

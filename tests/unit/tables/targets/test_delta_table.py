@@ -340,3 +340,14 @@ def test_a_watermark_outlives_a_checkpoint(table):
         table.put("Id At", at)
     assert read_state(table.target(), "j", "t") == STATE
     assert len(table.rows()) == 1
+
+
+def test_a_library_of_before_is_an_error_that_says_how_to_update(table, monkeypatch):
+    monkeypatch.delattr(deltalake.transaction, "RemoveAction")
+    with pytest.raises(StateError, match="deltalake is too old") as refused:
+        table.put("Id N", ("a", "1"))
+    assert "pip install --upgrade 'sfrunner[delta]'" in refused.value.hint
+    monkeypatch.setitem(sys.modules, "deltalake", None)
+    with pytest.raises(StateError, match="needs the library deltalake, which is not installed"):
+        table.put("Id N", ("a", "1"))
+    assert not table.path.exists()
