@@ -9,10 +9,11 @@ from __future__ import annotations
 from array import array
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
+from functools import partial
 from io import BytesIO
-from itertools import compress, islice
+from itertools import chain, compress, islice
 from pathlib import Path
-from typing import IO, TYPE_CHECKING
+from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
@@ -54,6 +55,7 @@ _WRITTEN_AT_ONCE = 1_000
 _PUT_TOGETHER = Path(__file__).with_suffix(".lua")
 _COMPILED_BYTES = 64_000
 """Records put together at once: so few that they stay in the processor's cache."""
+_READ_BYTES = 128_000
 _MOST_BYTES_IN_MEMORY = 16_000_000
 """Of a piece: a few times what the rows of a chunk mostly take."""
 
@@ -69,8 +71,8 @@ class PieceWriter(Struct, frozen=True):
     succeeded: SucceededLines
     """Rows that are not in the table `outcome`."""
 
-    def write(self, chunk: RowChunk) -> dict[RowStatus, IO[bytes]]:
-        """Write a chunk's rows as pieces of the result files, which are at their beginning.
+    def write(self, chunk: RowChunk) -> Mapping[RowStatus, Iterable[bytes]]:
+        """Write a chunk's rows as pieces of the result files.
 
         Raises:
             UnreadableRowsError: The rows are not those that were staged.
@@ -85,7 +87,7 @@ class PieceWriter(Struct, frozen=True):
             ended = {_STATUSES[sign - _FIRST_SIGN]: sign for sign in sorted(set(signs))}
             listed = {status: sign for status, sign in ended.items() if status in self.added}
             content = self._content(cursor, chunk) if listed or known else b""
-            pieces = {}
+            pieces: dict[RowStatus, Iterable[bytes]] = {}
             if known is None:
                 records = _records(content, chunk)
             else:
@@ -127,7 +129,7 @@ class PieceWriter(Struct, frozen=True):
         chunk: RowChunk,
         status: RowStatus,
         records: Iterable[bytes],
-    ) -> IO[bytes]:
+    ) -> Iterable[bytes]:
         cells = ", ".join(_SQL_OF_COLUMN[each] for each in self.added[status])
         wanted = f"SELECT {cells} FROM ended WHERE {_is(status)}"
         content, count = self._csv(cursor, chunk, status, wanted)
@@ -149,15 +151,24 @@ class PieceWriter(Struct, frozen=True):
         file.unlink()
         return content, count
 
-    def _piece(self, blocks: Iterable[bytes]) -> IO[bytes]:
-        from tempfile import SpooledTemporaryFile
+    def _piece(self, blocks: Iterable[bytes]) -> Iterable[bytes]:
+        """Make all blocks; they are in a file if they are long."""
+        made: list[bytes] = []
+        size = 0
+        others = iter(blocks)
+        for block in others:
+            made.append(block)
+            size += len(block)
+            if size > _MOST_BYTES_IN_MEMORY:
+                break
+        else:
+            return made
+        from tempfile import TemporaryFile
 
-        piece: IO[bytes] = SpooledTemporaryFile(  # noqa: SIM115 - closed by who reads it
-            _MOST_BYTES_IN_MEMORY, dir=str(self.staging.folder)
-        )
-        piece.writelines(blocks)
-        piece.seek(0)
-        return piece
+        file = TemporaryFile(dir=self.staging.folder)  # noqa: SIM115 - open until it is read
+        file.writelines(chain(made, others))
+        file.seek(0)
+        return iter(partial(file.read, _READ_BYTES), b"")
 
     def _find_ends(
         self, cursor: duckdb.DuckDBPyConnection, chunk: RowChunk, rows: Sequence[int] | None

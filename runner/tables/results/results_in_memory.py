@@ -8,9 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from io import BytesIO
 from operator import ge
-from typing import IO
 
 from msgspec import Struct
 
@@ -92,8 +90,8 @@ class PlainPieces(Struct, frozen=True):
     results: Mapping[int, RowResult]
     """Of rows that are not among those."""
 
-    def write(self, chunk: RowChunk) -> dict[RowStatus, IO[bytes]]:
-        """Write a chunk's rows as pieces of the result files, which are at their beginning.
+    def write(self, chunk: RowChunk) -> Mapping[RowStatus, Iterable[bytes]]:
+        """Write a chunk's rows as pieces of the result files.
 
         Raises:
             UnreadableRowsError: The rows are not those that were staged.
@@ -105,15 +103,13 @@ class PlainPieces(Struct, frozen=True):
         known = known or nothing_known(first, chunk.last_row)
         more = {row: b",".join(self._cells(row)) for row in known.others if self._has_line(row)}
         known = known.with_rows(more) if more else known
-        pieces: dict[RowStatus, IO[bytes]] = {status: BytesIO() for status in self.added}
-        pieces[RowStatus.SUCCEEDED].writelines(known.after(self.records, files))
+        pieces: dict[RowStatus, list[bytes]] = {status: [] for status in self.added}
+        pieces[RowStatus.SUCCEEDED] += known.after(self.records, files)
         for row in known.others:
             place = b"".join(file_cells(files, row, row + 1)).removesuffix(b",")
             numbers = [b"%d" % row, *([place] if place else [])]
             cells = [self.records[row - first], *numbers, *self._cells(row)]
-            pieces[self._status(row)].write(b",".join(cells) + b"\n")
-        for piece in pieces.values():
-            piece.seek(0)
+            pieces[self._status(row)].append(b",".join(cells) + b"\n")
         return pieces
 
     def _status(self, row: int) -> RowStatus:

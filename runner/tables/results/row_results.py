@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import csv
 import re
-import shutil
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
@@ -268,10 +267,10 @@ class RowResults:
                 with_rows(passed, ("row", "id"), self._pass)
             writer = self._piece_writer([place for place, _ in own], added, passed)
             for pieces in parallel_map(writer.write, self._staging.chunks):
-                for status, piece in pieces.items():
-                    with piece:
-                        shutil.copyfileobj(piece, outs[status])
-                        self._staging.disk.add(piece.tell())
+                for status, blocks in pieces.items():
+                    before = outs[status].tell()
+                    outs[status].writelines(blocks)
+                    self._staging.disk.add(outs[status].tell() - before)
             if passed is not None:
                 self._connection.execute(f"DELETE FROM outcome WHERE code = {literal(UNCHANGED)}")
         return counts

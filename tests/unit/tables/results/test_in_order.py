@@ -46,6 +46,8 @@ def way(request, monkeypatch):
     monkeypatch.setattr(in_order, "_COMPARED_BYTES", 20)
     monkeypatch.setattr(in_order, "_READ_BYTES", 70)
     monkeypatch.setattr(pieces, "_COMPILED_BYTES", 20)
+    if is_compiled:
+        monkeypatch.setattr(pieces, "_MOST_BYTES_IN_MEMORY", 50)
 
 
 def quoted(*cells):
