@@ -13,7 +13,7 @@ from functools import partial
 from io import BytesIO
 from itertools import chain, compress, islice
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import IO, TYPE_CHECKING
 
 from msgspec import Struct
 
@@ -168,7 +168,7 @@ class PieceWriter(Struct, frozen=True):
         file = TemporaryFile(dir=self.staging.folder)  # noqa: SIM115 - open until it is read
         file.writelines(chain(made, others))
         file.seek(0)
-        return iter(partial(file.read, _READ_BYTES), b"")
+        return _all_of(file)
 
     def _find_ends(
         self, cursor: duckdb.DuckDBPyConnection, chunk: RowChunk, rows: Sequence[int] | None
@@ -245,6 +245,11 @@ class PieceWriter(Struct, frozen=True):
         cells = ", ".join(f"s{place}" for place in self.own)
         query = f"SELECT {cells} FROM {chunk.source_rows(columns)}"
         return self._csv(cursor, chunk, "own", query)[0]
+
+
+def _all_of(file: IO[bytes]) -> Iterator[bytes]:
+    with file:
+        yield from iter(partial(file.read, _READ_BYTES), b"")
 
 
 def _records(content: bytes, chunk: RowChunk) -> list[bytes]:

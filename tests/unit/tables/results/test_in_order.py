@@ -33,7 +33,7 @@ TEXTS = st.one_of(st.sampled_from(TRICKY), st.text(alphabet='xy,"\n é#', max_si
 ROWS = st.lists(st.tuples(TEXTS, TEXTS, st.sampled_from("0123")), min_size=1, max_size=30)
 ENDS = st.sampled_from(["true", "false", "failed"])
 QUICK = settings(
-    max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 FEW = settings(QUICK, max_examples=10)
 
@@ -159,6 +159,7 @@ def taken_in(folder, staging, parts, results_of):
 def test_result_files_are_the_same_byte_for_byte(tmp_path_factory, drawn, bad):
     rows, ends = drawn
     rows, ends = [*rows, ("last", "", "1")], [*ends, "true"]
+    bad = [at for at in bad if at < len(rows) - 1]
     source = [(*cells[:2], "bad" if at in bad else cells[2]) for at, cells in enumerate(rows)]
     folder = tmp_path_factory.mktemp("rows")
     file = file_of(folder, "source.csv", ["a,b,n\n", plain(source)])
