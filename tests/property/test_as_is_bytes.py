@@ -117,3 +117,10 @@ def test_texts_and_their_quotes_are_those_that_duckdb_writes(rows, quoting, long
 def test_what_is_no_plain_csv_is_left_to_duckdb(content):
     found = find_known(content, Look(2, {0: FieldKind.TEXT, 1: FieldKind.TEXT}, {}))
     assert found is None
+
+
+def test_a_byte_order_mark_that_begins_the_other_columns_is_left_to_duckdb():
+    assert find_known("x,\ufeffk1\n".encode(), Look(2, {0: FieldKind.TEXT}, {})) is None
+    found = find_known("x,k1\ny,\ufeffk2\n".encode(), Look(2, {0: FieldKind.TEXT}, {}))
+    assert found is not None
+    assert found.others == "k1\n\ufeffk2\n".encode()

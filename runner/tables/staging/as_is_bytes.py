@@ -92,4 +92,6 @@ def _known(function: Callable[..., Any], content: bytes, look: Look) -> Known | 
             return None
         rows += found[0]
         others.append(found[1])
+    if others[0].startswith(codecs.BOM_UTF8):  # DuckDB would drop it, which is part of a value
+        return None
     return Known(rows, b"".join(others))

@@ -176,7 +176,9 @@ class StagedRows:
             )
         self.keys = key_hashes(self.mappings, self._folder)
         is_alone = len(self._records) == 1 and not has_references and self._elsewhere is None
-        plain = plain_mapper(self.mappings, self.source_columns, blank) if is_alone else None
+        # DuckDB may not know another zone, and has to say so before a row is sent.
+        is_plain = is_alone and timezone == "UTC"
+        plain = plain_mapper(self.mappings, self.source_columns, blank) if is_plain else None
         if plain is None:
             self._check_with_engine()
         if self._elsewhere is not None:

@@ -104,9 +104,10 @@ def test_types_that_do_not_go_together_are_told_with_the_field(stage):
         stage(b"a,b\n1,2\n", [MappedColumn("Sum__c", "a + b")])
 
 
-def test_an_unknown_time_zone_is_told(stage):
+@pytest.mark.parametrize("content", [b"a\nx\n", b"a,b\nx,y\n"])
+def test_an_unknown_time_zone_is_told_before_a_row_is_sent(stage, content):
     with pytest.raises(SourceError, match="no time zone 'Mars/Olympus'"):
-        stage(b"a\nx\n", timezone="Mars/Olympus")
+        stage(content, timezone="Mars/Olympus")
 
 
 def test_rows_keep_their_numbers_over_chunks_also_with_long_in_lists(stage, monkeypatch):
