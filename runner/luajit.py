@@ -16,6 +16,7 @@ from typing import Any, Protocol
 
 PAYS_FROM = 200_000
 """Bytes; to load LuaJIT takes as long as Python takes for so many."""
+_COMMON = Path(__file__).with_suffix(".lua")
 _SIMPLE_LOOP = b"""
 local sum = 0
 for number = 1, 1000 do sum = sum + number % 7 end
@@ -28,7 +29,8 @@ def compiled(file: Path, size: int) -> Callable[..., Any] | None:
     """Load the function that a file of Lua returns, for this thread only.
 
     Args:
-        file: Of Lua. The function takes and gives numbers and bytes, which are copied.
+        file: Of Lua, in which `luajit.lua` is known. The function takes and gives numbers and
+            bytes, which are copied.
         size: Bytes that there are for it.
 
     Returns:
@@ -38,7 +40,7 @@ def compiled(file: Path, size: int) -> Callable[..., Any] | None:
         return None
     functions: dict[Path, Callable[..., Any]] = _of_thread.__dict__.setdefault("functions", {})
     if file not in functions:
-        functions[file] = _runtime().execute(file.read_bytes())
+        functions[file] = _runtime().execute(_COMMON.read_bytes() + file.read_bytes())
     return functions[file]
 
 

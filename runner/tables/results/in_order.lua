@@ -1,14 +1,6 @@
 -- Compares records that were sent with results in the same order. Knows the form of both: plain
 -- CSV, and the same with every value in quotes, after an Id and `true` or `false`.
 
-local ffi = require("ffi")
-local BYTES = ffi.typeof("const uint8_t *")
-ffi.cdef([[
-void *memchr(const void *bytes, int byte, size_t size);
-int memcmp(const void *one, const void *other, size_t size);
-]])
-local C = ffi.C
-local LINE_FEED, QUOTE, COMMA = 10, 34, 44
 local LONGEST_OWN = 64 -- bytes of `"Id","false"`, and more
 
 local is_of_id = ffi.new("bool[256]")
@@ -37,15 +29,6 @@ local function compare_quoted(sent, from, result, at)
     end
     from, at = from + 1, at + 1
   end
-end
-
--- Where a byte is, from one place up to another; -1 if it is not there.
-local function find(at, byte, from, stop)
-  local found = C.memchr(at + from, byte, stop - from)
-  if found == nil then
-    return -1
-  end
-  return ffi.cast(BYTES, found) - at
 end
 
 -- Compares the record at `from` with `,"a","b"` at `at`: where both end; nil if they differ, and
@@ -128,7 +111,7 @@ local function own_values(result, at)
 end
 
 local out_size = 1024
-local out = ffi.new("uint8_t[?]", out_size)
+local out = BUFFER(out_size)
 local place = ffi.new("uint32_t[1]")
 
 -- sent: whole records. result: what comes next of the results, all of it if `is_last`.
@@ -171,9 +154,7 @@ return function(sent, result, is_last, others, other)
         return nil
       end
       if size + length + 8 > out_size then
-        local longer = ffi.new("uint8_t[?]", 2 * (size + length + 8))
-        ffi.copy(longer, out, size)
-        out, out_size = longer, 2 * (size + length + 8)
+        out, out_size = grown(out, size, size + length + 8)
       end
       ffi.copy(out + size, result_at + at + 1, length)
       size = size + length

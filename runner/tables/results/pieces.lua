@@ -1,31 +1,25 @@
 -- Puts the lines of result files together: a record as it was read, its number, how it ended.
 -- Knows plain CSV.
 
-local ffi = require("ffi")
-ffi.cdef("void *memchr(const void *bytes, int byte, size_t size);")
-local C = ffi.C
-local BYTES = ffi.typeof("const uint8_t *")
-local LINE_FEED, QUOTE, COMMA, NOUGHT, NINE = 10, 34, 44, 48, 57
 local MOST_DIGITS = 20
 
--- Where the line feed is that ends a record with quotes, given one at or before it; nil if none does.
+-- Where the line feed is that ends a record with quotes, given one at or before it; -1 if none does.
 local function end_of_quoted(content, from, line_end, size)
   local in_quotes = false
   local at = from
   while true do
-    local quote = C.memchr(content + at, QUOTE, line_end - at)
-    if quote ~= nil then
+    local quote = find(content, QUOTE, at, line_end)
+    if quote >= 0 then
       in_quotes = not in_quotes
-      at = ffi.cast(BYTES, quote) - content + 1
-    elseif in_quotes then
-      at = line_end + 1
-      local found = C.memchr(content + at, LINE_FEED, size - at)
-      if found == nil then
-        return nil
-      end
-      line_end = ffi.cast(BYTES, found) - content
-    else
+      at = quote + 1
+    elseif not in_quotes then
       return line_end
+    else
+      at = line_end + 1
+      line_end = find(content, LINE_FEED, at, size)
+      if line_end < 0 then
+        return -1
+      end
     end
   end
 end
@@ -46,7 +40,7 @@ local function increase(digits, start)
 end
 
 local out_size = 1024
-local out = ffi.new("uint8_t[?]", out_size)
+local out = BUFFER(out_size)
 
 -- lines: `Id,true` of each row that has one, each with a line feed. first: the number of the first
 -- row. others: the rows without a line, in order, as 64-bit numbers.
@@ -55,7 +49,7 @@ local out = ffi.new("uint8_t[?]", out_size)
 -- one, how many these are, and how many records there were. Called with no records, it says whether
 -- all lines were used, and no more were needed.
 return function(lines, first, others)
-  local digits = ffi.new("uint8_t[?]", MOST_DIGITS)
+  local digits = BUFFER(MOST_DIGITS)
   local text = string.format("%d", first)
   local start = MOST_DIGITS - #text
   ffi.copy(digits + start, text, #text)
@@ -72,34 +66,27 @@ return function(lines, first, others)
     local left = {}
     local from, size, began = 0, 0, row
     while from < content_size do
-      local found = C.memchr(content_at + from, LINE_FEED, content_size - from)
-      if found == nil then
+      local stop = find(content_at, LINE_FEED, from, content_size)
+      if stop >= 0 and find(content_at, QUOTE, from, stop) >= 0 then
+        stop = end_of_quoted(content_at, from, stop, content_size)
+      end
+      if stop < 0 then
         is_short = true
         break
-      end
-      local stop = ffi.cast(BYTES, found) - content_at
-      if C.memchr(content_at + from, QUOTE, stop - from) ~= nil then
-        stop = end_of_quoted(content_at, from, stop, content_size)
-        if not stop then
-          is_short = true
-          break
-        end
       end
       if other < others_size and other_rows[other] == row then
         left[#left + 1] = ffi.string(content_at + from, stop + 1 - from)
         other = other + 1
       else
-        local line_end = C.memchr(lines_at + line, LINE_FEED, lines_size - line)
-        if line_end == nil then
+        local line_end = find(lines_at, LINE_FEED, line, lines_size)
+        if line_end < 0 then
           is_short = true
           break
         end
-        local line_size = ffi.cast(BYTES, line_end) - (lines_at + line) + 1
+        local line_size = line_end + 1 - line
         local needed = size + stop - from + MOST_DIGITS + 2 + line_size
         if needed > out_size then
-          local longer = ffi.new("uint8_t[?]", 2 * needed)
-          ffi.copy(longer, out, size)
-          out, out_size = longer, 2 * needed
+          out, out_size = grown(out, size, needed)
         end
         ffi.copy(out + size, content_at + from, stop - from)
         size = size + stop - from

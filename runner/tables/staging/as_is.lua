@@ -1,24 +1,10 @@
 -- Looks whether records of plain CSV are sent as they are read: byte for byte what DuckDB would write of
 -- their values, which are texts that nothing changes, and canonical texts of their kinds.
 
-local ffi = require("ffi")
-ffi.cdef("void *memchr(const void *bytes, int byte, size_t size);")
-local C = ffi.C
-local BYTES = ffi.typeof("const uint8_t *")
-local LINE_FEED, QUOTE, HASH, COMMA, MINUS, DOT = 10, 34, 35, 44, 45, 46
-local NOUGHT, NINE, COLON = 48, 57, 58
+local MINUS, DOT, COLON = 45, 46, 58
 local FIRST_SHOWN = 33 -- a text that starts with `!` or a later byte is neither blank nor trimmed
 local MOST_DIGITS = 18
 local TEXT, OTHER = 84, 79 -- `T` and `O`
-
--- Where a byte is, from one place up to another; -1 if it is not there.
-local function find(at, byte, from, stop)
-  local found = C.memchr(at + from, byte, stop - from)
-  if found == nil then
-    return -1
-  end
-  return ffi.cast(BYTES, found) - at
-end
 
 local function is_digit(byte)
   return byte >= NOUGHT and byte <= NINE
@@ -149,7 +135,7 @@ local function is_canonical(kind, at, from, stop)
 end
 
 local out_size = 1024
-local out = ffi.new("uint8_t[?]", out_size)
+local out = BUFFER(out_size)
 
 -- content: whole records. kinds: a letter for each column: Text, Boolean, Integer, Number, Date,
 -- M for a datetime, C for a time, Other. longest: bytes that each text may have, as 32-bit numbers.
@@ -214,9 +200,7 @@ return function(content, kinds, longest)
       end
     elseif kind == OTHER then
       if length + value_size + 1 > out_size then
-        local longer = ffi.new("uint8_t[?]", 2 * (length + value_size + 1))
-        ffi.copy(longer, out, length)
-        out, out_size = longer, 2 * (length + value_size + 1)
+        out, out_size = grown(out, length, length + value_size + 1)
       end
       ffi.copy(out + length, at + from, value_size)
       length = length + value_size

@@ -1,0 +1,27 @@
+-- What every compiled function has before its own file: bytes of strings, and C's functions for them.
+
+local ffi = require("ffi")
+ffi.cdef([[
+void *memchr(const void *bytes, int byte, size_t size);
+int memcmp(const void *one, const void *other, size_t size);
+]])
+local C = ffi.C
+local BYTES = ffi.typeof("const uint8_t *")
+local BUFFER = ffi.typeof("uint8_t[?]")
+local LINE_FEED, QUOTE, HASH, COMMA, NOUGHT, NINE = 10, 34, 35, 44, 48, 57
+
+-- Where a byte is, from one place up to another, which is not before; -1 if it is not there.
+local function find(at, byte, from, stop)
+  local found = C.memchr(at + from, byte, stop - from)
+  if found == nil then
+    return -1
+  end
+  return ffi.cast(BYTES, found) - at
+end
+
+-- A longer buffer with the same first bytes, and its size.
+local function grown(buffer, used, needed)
+  local longer = BUFFER(2 * needed)
+  ffi.copy(longer, buffer, used)
+  return longer, 2 * needed
+end
