@@ -41,9 +41,12 @@ def _of_machine_once(made):
     Others are made each time: pytest gives the path of a test's file to later tests, too.
     """
     kept = cache(made)
+    # httpx asks for the file that the environment names, if it does.
+    of_machine = {certifi.where(), os.environ.get("SSL_CERT_FILE")} - {None}
 
     def context(*args, **named):
-        return (kept if named == {"cafile": certifi.where()} else made)(*args, **named)
+        is_kept = not args and [*named] == ["cafile"] and named["cafile"] in of_machine
+        return (kept if is_kept else made)(*args, **named)
 
     return context
 

@@ -12,6 +12,7 @@ them: databases are open (`kept_databases.py`), tables of orgs laid out (`tests/
 import gc
 import json
 import os
+import re
 import sys
 from collections import Counter
 from contextlib import nullcontext, suppress
@@ -21,17 +22,23 @@ from pathlib import Path
 from pkgutil import walk_packages
 
 import typer.main
+from msgspec import Struct
+from msgspec.json import Decoder
+from sqlalchemy.engine import make_url
 
 import runner
 from runner import redaction
 from runner.__main__ import main
+from runner.cli import plain_words
 from runner.cli.app import app
+from runner.cli.verbs import VERBS
 from runner.job.checks import queries
 from runner.job.schema.files import matches, schema_of
 from runner.local_org import router
 from runner.local_org.catalog.standard import standard_catalog
 from runner.runs.local_org_process import declared_org
 from runner.salesforce.http.retry import Retrier
+from runner.tables.sources import csv
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 sys.path.insert(0, str(Path(__file__).parent))
@@ -43,6 +50,7 @@ from tests import laid_out
 
 LATE = (
     "adbc_driver_sqlite",
+    "duckdb",
     "encodings.idna",
     "encodings.utf_8_sig",
     "logging.handlers",
@@ -95,10 +103,12 @@ def load():
             import_module(name)
     typer.main.get_command = cache(typer.main.get_command)
     dict(typer.main.get_command(app).commands)  # builds each
+    declare_verbs()
     standard_catalog()
     for name in ("job", "org"):
         schema_of(name)
     compile_patterns()
+    read_forms()
     Retrier.__init__.__kwdefaults__["first_wait_seconds"] = FIRST_WAIT_SECONDS
     laid_out.copy_layouts()
     laid_out.prepare()
@@ -106,8 +116,32 @@ def load():
     gc.freeze()  # a fork that collects garbage copies no memory of this process
 
 
+def declare_verbs():
+    """Evaluate what parameters of verbs are declared as."""
+    plain_words.declared = cache(plain_words.declared)
+    for name in VERBS:
+        module = import_module(f"runner.cli.{name}")
+        group = getattr(module, "GROUP", None)
+        for verb in [verb for verb, _ in group.verbs.values()] if group else [vars(module)[name]]:
+            plain_words.read(verb, [], {})
+
+
+def read_forms():
+    """Have msgspec look at what answers of the org are read as."""
+    kinds = [Struct]
+    for kind in kinds:
+        kinds += kind.__subclasses__()
+        if kind.__module__.startswith("runner.salesforce."):
+            with suppress(TypeError):  # nothing that an answer is read as
+                Decoder(kind)
+
+
 def compile_patterns():
     """Those that commands and local orgs compile when they first meet them."""
+    csv.preamble(b"", 0)
+    csv.header_bytes(b"", '"')
+    re.match(csv.NAMED_DELIMITER, "")
+    make_url("sqlite://")
     secret = redaction._Secret("eight characters")  # noqa: SLF001 - its patterns stay compiled
     secret.may_be_in("text", redaction._joined("text"))  # noqa: SLF001
     redaction.redacted("text", shapes=True)
