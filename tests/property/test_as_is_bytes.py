@@ -70,6 +70,13 @@ def test_a_value_is_canonical_for_both(connection, kind, texts):
     assert (found is None) == expected
 
 
+def test_a_line_end_early_in_a_long_record_is_part_of_it():
+    content = b'"a\nb"' + b",x" * 40 + b"\n"
+    found = find_known(content, Look(41, dict.fromkeys(range(41), FieldKind.TEXT), {}))
+    assert found is not None
+    assert found.rows == 1
+
+
 TEXTS = st.one_of(
     st.sampled_from(
         ["", "x", " ", " x", "a,b", 'a"b', '"', "\n", "a\nb", "#", "a#,b", "é", "\x01"]

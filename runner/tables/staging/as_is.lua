@@ -147,7 +147,7 @@ return function(content, kinds, longest)
   local kind_of, most = ffi.cast(BYTES, kinds), ffi.cast("const uint32_t *", longest)
   local has_hash = find(at, HASH, 0, size) >= 0
   local from, rows, length = 0, 0, 0
-  local column, stop, has_quotes = 0, 0, false
+  local column, began, stop, has_quotes = 0, 0, 0, false
   -- One loop over all cells: LuaJIT compiles no loop around other loops well.
   while from < size do
     if column == 0 then
@@ -156,9 +156,7 @@ return function(content, kinds, longest)
         return nil
       end
       has_quotes = find(at, QUOTE, from, stop) >= 0
-      if stop < from + columns then -- nothing but commas
-        return nil
-      end
+      began = from
       if has_hash and not has_quotes and find(at, HASH, from, stop) >= 0 then
         return nil
       end
@@ -215,7 +213,7 @@ return function(content, kinds, longest)
         return nil
       end
     else
-      if ends ~= stop then
+      if ends ~= stop or ends - began < columns then -- nothing but commas
         return nil
       end
       column = 0
