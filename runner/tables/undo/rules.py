@@ -130,40 +130,77 @@ def decisions(index: WrittenIndex, *, hard: bool) -> str:
 def _compared(index: WrittenIndex) -> str:
     """One row per record: what is known of it, and three tests of each field."""
     tests = "".join(f", {each}" for at in range(len(index.fields)) for each in _tests(index, at))
+    return (
+        "SELECT v.id15, v.act, min(v.row) AS row, arg_min(v.id, v.row) AS id,"
+        " bool_or(v.doubt) AS doubt, bool_or(v.is_recorded) AS is_recorded,"
+        f" bool_or(v.is_alive) AS is_alive, bool_or(v.has_before) AS has_before{tests}"
+        f" FROM ({_with_comparables(index)}) v"
+        " GROUP BY v.id15, v.act, CASE WHEN v.id15 IS NULL THEN v.row END"
+    )
+
+
+def _with_comparables(index: WrittenIndex) -> str:
+    """Each row with what is known of it, and what each of its values is compared by: `n0_is`, ….
+
+    In two steps, because the second mentions each value several times: DuckDB would take longer
+    to read and bind a long statement than to run it.
+    """
+    columns = {f"w{place}": column for place, column in enumerate(index.columns)}
+    for at in range(len(index.fields)):
+        columns |= dict.fromkeys((f"n{at}", f"b{at}"), _column_of(index, at)[1])
+    plain = {
+        cell: canonical(FieldKind.TEXT, cell) if column.kind is FieldKind.TEXT else cell
+        for cell, column in columns.items()
+    }
+    first = "".join(f", {value} AS {cell}_plain" for cell, value in plain.items())
+    second = "".join(
+        f", {_comparable(column, f'{cell}_plain')} AS {cell}_is" for cell, column in columns.items()
+    )
+    return f"SELECT *{second} FROM (SELECT *{first} FROM ({_joined(index)}))"
+
+
+def _joined(index: WrittenIndex) -> str:
+    """Each row with what was sent (`w0`, …), what is there (`n0`, …) and what was (`b0`, …)."""
+    places = range(len(index.fields))
+    cells = "".join(f", w.w{place}" for place in range(len(index.columns)))
+    cells += "".join(f", n.n{at}, b.b{at}" for at in places)
+    parents = [place for place, column in enumerate(index.columns) if column.parent is not None]
+    cells += "".join(f", p{place}.id AS parent_{place}" for place in parents)
     joins = "".join(
         f" LEFT JOIN parent p{place} ON p{place}.place = '{place}'"
         f" AND lower({trimmed(f'p{place}.key')}) = lower({trimmed(f'w.w{place}')})"
-        for place, column in enumerate(index.columns)
-        if column.parent is not None
+        for place in parents
     )
     return (
-        "SELECT d.id15 AS id15, d.act AS act, min(d.row) AS row, arg_min(d.id, d.row) AS id,"
-        " bool_or(d.doubt) AS doubt, bool_or(w.row IS NOT NULL) AS is_recorded,"
-        " bool_or(n.id15 IS NOT NULL OR u.id15 IS NOT NULL) AS is_alive,"
-        f" bool_or(b.id15 IS NOT NULL) AS has_before{tests}"
+        "SELECT d.id15, d.act, d.row, d.id, d.doubt, w.row IS NOT NULL AS is_recorded,"
+        " n.id15 IS NOT NULL OR u.id15 IS NOT NULL AS is_alive, b.id15 IS NOT NULL AS has_before,"
+        f" u.id15 IS NOT NULL AS is_undeleted{cells}"
         " FROM done d LEFT JOIN written w ON w.row = d.row LEFT JOIN present n ON n.id15 = d.id15"
         " LEFT JOIN before b ON b.id15 = d.id15 LEFT JOIN undeleted u ON u.id15 = d.id15"
-        f"{joins} GROUP BY d.id15, d.act, CASE WHEN d.id15 IS NULL THEN d.row END"
+        f"{joins}"
     )
 
 
 def _tests(index: WrittenIndex, at: int) -> Iterator[str]:
     """Whether the run sent a field, and whether it holds what was sent, or what it held before."""
     place, column = _column_of(index, at)
-    now, sent = _comparable(column, f"n.n{at}"), f"w.w{place}"
-    wrote = _comparable(column, sent)
+    sent, wrote = f"w{place}", f"w{place}_is"
     if column.parent is not None:
-        parent_id = f"coalesce(left(p{place}.id, 15), '?')"
+        parent_id = f"coalesce(left(parent_{place}, 15), '?')"
         wrote = f"CASE WHEN {sent} = {_NULL} THEN '' ELSE {parent_id} END"
-    intact = f"{now} = {wrote} OR {_rounded(column, f'n.n{at}', sent)} OR u.id15 IS NOT NULL"
-    original = f"{now} = {_comparable(column, f'b.b{at}')} AND u.id15 IS NULL"
+    intact = f"n{at}_is = {wrote} OR {_rounded(column, f'n{at}', sent)} OR is_undeleted"
     yield f"bool_or({sent} IS NOT NULL) AS sent_{at}"
     yield f"coalesce(bool_or({intact}) FILTER ({sent} IS NOT NULL), false) AS intact_{at}"
-    yield f"bool_and({original}) AS original_{at}"
+    yield f"bool_and(n{at}_is = b{at}_is AND NOT is_undeleted) AS original_{at}"
 
 
 def _comparable(column: WrittenColumn, text: str) -> str:
-    """SQL of a text that is the same for values that are equal in the org; '' for null."""
+    """SQL of a text that is the same for values that are equal in the org; '' for null.
+
+    Args:
+        column: What the value is of.
+        text: SQL of the value; canonical if it is text.
+    """
     if column.kind in NUMBERS:
         return f"coalesce(CAST({number(text)} AS VARCHAR), {comparable(column.kind, text)})"
     if column.kind is FieldKind.DATETIME:
@@ -172,7 +209,7 @@ def _comparable(column: WrittenColumn, text: str) -> str:
         return f"coalesce(nullif({comparable(column.kind, text)}, ''), 'false')"
     if column.kind is not FieldKind.TEXT:
         return comparable(column.kind, text)
-    plain = trimmed(comparable(FieldKind.TEXT, canonical(FieldKind.TEXT, text)))
+    plain = trimmed(comparable(FieldKind.TEXT, text))
     if column.type == "multipicklist":
         return f"array_to_string({as_set(plain)}, ';')"
     return plain
