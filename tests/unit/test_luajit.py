@@ -10,7 +10,7 @@ import runner
 from runner import luajit
 
 FILES = sorted((Path(runner.__file__).parent / "tables").rglob("*.lua"))
-LARGE = 1_000_000
+LARGE = 10_000_000
 
 
 @pytest.fixture(autouse=True)
