@@ -7,6 +7,7 @@ Knows where a table stands in a page. Knows nothing of the texts around it.
 import importlib.util
 import json
 import re
+import sys
 from collections import Counter
 from pathlib import Path
 
@@ -368,4 +369,5 @@ def main():
 
 
 if __name__ == "__main__":
+    sys.path.insert(0, str(ROOT))  # for what `where_tables.py` imports
     main()

@@ -22,6 +22,7 @@ from runner.job.documents import load_checked
 from runner.job.load import Readers, check_job
 from runner.job.yaml.document import MAX_BYTES
 from runner.tables.staging.expressions import problem_of
+from tests.source_nodes import nodes_of, texts_of
 
 ROOT = Path(__file__).parents[2]
 REFERENCE = ROOT / "docs" / "reference"
@@ -219,7 +220,7 @@ def diagnostic_codes():
 
 def _returned_codes(file):
     """First of the three texts that each teller of a violation returns."""
-    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+    for node in nodes_of(file):
         if isinstance(node, ast.Return) and isinstance(node.value, ast.Tuple):
             first = node.value.elts[0]
             if isinstance(first, ast.Constant) and len(node.value.elts) == 3:
@@ -238,13 +239,6 @@ def row_codes():
     texts = (text for file in files for text in texts_of(file))
     found = (re.findall(r"(?:^|')([A-Z]+(?:_[A-Z]+)+)(?:$|')", text) for text in texts)
     return {code for codes in found for code in codes}
-
-
-def texts_of(file):
-    """The text constants of a source file."""
-    nodes = ast.walk(ast.parse(file.read_text(encoding="utf-8")))
-    texts = (node.value for node in nodes if isinstance(node, ast.Constant))
-    return [text for text in texts if isinstance(text, str)]
 
 
 @pytest.mark.parametrize("codes", [diagnostic_codes, row_codes])

@@ -9,6 +9,8 @@ from functools import cache
 from itertools import product
 from pathlib import Path
 
+from tests.source_nodes import nodes_of, texts_of
+
 ROOT = Path(__file__).parents[2]
 RUNNER = ROOT / "runner"
 ATTRIBUTES = {
@@ -34,9 +36,7 @@ OWNERS = {
 """What the objects with these attributes are called in the source."""
 
 
-@cache
-def _nodes(file):
-    return tuple(ast.walk(ast.parse(file.read_text(encoding="utf-8"))))
+_nodes = cache(nodes_of)
 
 
 @cache
@@ -74,10 +74,9 @@ def with_text(pattern):
     """Files with a text constant that matches; what matched, and the files."""
     found = {}
     for file in _files():
-        for node in _nodes(file):
-            if isinstance(node, ast.Constant) and isinstance(node.value, str):
-                for text in re.findall(pattern, node.value):
-                    found.setdefault(text, []).append(file)
+        for each in texts_of(file):
+            for text in re.findall(pattern, each):
+                found.setdefault(text, []).append(file)
     return {text: list(dict.fromkeys(files)) for text, files in sorted(found.items())}
 
 
