@@ -35,6 +35,11 @@ objects:
       ERP_Id__c: {type: text, label: ERP Id, length: 20, external_id: true, unique: true}
 """
 COMMAND_SECONDS = 120
+FOR_FORKS = {
+    "OPENBLAS_NUM_THREADS": "1",  # or NumPy starts threads
+    "MALLOC_ARENA_MAX": "1",  # threads of a fork take memory that it has, not pages of their own
+}
+"""Variables of the process that forks; each fork has its own."""
 USER = "admin@local.example"
 CALLBACK = "http://localhost:1717/OauthRedirect"
 
@@ -120,7 +125,7 @@ class Warm:
         if self._process is None:
             self._process = subprocess.Popen(
                 [sys.executable, Path(__file__).with_name("warm.py"), *self._modules],
-                env={**os.environ, "OPENBLAS_NUM_THREADS": "1"},  # or NumPy starts threads
+                env=os.environ | FOR_FORKS,
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 text=True,
