@@ -70,14 +70,11 @@ class WorkerPool(Generic[Item, Result]):
         """
         self._threads.shutdown(wait=False, cancel_futures=True)
         self._drained.set_result(ExitCode.INTERRUPTED)
-        done, _ = wait(self._in_flight, timeout=seconds)
-        ends = [
-            (item, future if future in done else None)
-            for future, item in self._in_flight.items()
-            if not future.cancelled()
-        ]
+        # `wait` does not count one that is cancelled as done until a thread has taken it.
+        begun = {each: item for each, item in self._in_flight.items() if not each.cancelled()}
         self._in_flight.clear()
-        return ends
+        done, _ = wait(begun, timeout=seconds)
+        return [(item, each if each in done else None) for each, item in begun.items()]
 
 
 def parallel_map(

@@ -1,10 +1,11 @@
 """Requests run side by side, no wider than asked, and none is forgotten when a run ends early."""
 
 import threading
+from concurrent.futures import ThreadPoolExecutor, wait
 
 import pytest
 
-from runner import lanes
+from runner import lanes, parallel
 from runner.errors import AbortedError
 from runner.parallel import WorkerPool, one_ahead, parallel_map
 
@@ -93,6 +94,29 @@ def test_items_that_no_thread_has_started_are_not_in_flight():
         may_end.set()
         waiting.join(30)
         assert pool.drain(30) == []
+
+
+def test_nobody_waits_for_items_that_no_thread_has_started(monkeypatch):
+    begun, may_end = threading.Event(), threading.Event()
+
+    def work(ask):
+        if ask:
+            begun.set()
+            may_end.wait(30)
+
+    def waited(futures, timeout):
+        assert not any(future.cancelled() for future in futures)
+        may_end.set()
+        return wait(futures, timeout)
+
+    # As when a thread has not come to take its item yet.
+    monkeypatch.setattr(parallel, "ThreadPoolExecutor", lambda *_, **__: ThreadPoolExecutor(1))
+    monkeypatch.setattr(parallel, "wait", waited)
+    with WorkerPool(work, 3) as pool:
+        for _ask, _future in pool.run(range(3)):
+            assert begun.wait(30)
+            break
+        assert [ask for ask, future in pool.drain(30) if future] == [1]
 
 
 def test_an_item_that_is_idle_ends_when_the_pool_is_drained():
