@@ -59,7 +59,8 @@ def _at_once(field: Field) -> Callable[[Texts], Sequence[Stored] | None] | None:
         if short is None:
             return None
         plain = re.compile(rf"(?:{short}\n)*", re.ASCII)
-        either = re.compile(rf"(?:(?:{short}|{rounded})\n)*", re.ASCII)
+        # Many numbers are of both forms: to try each of them again would never end.
+        either = re.compile(rf"(?:(?:{short}|{rounded})\n)*+", re.ASCII)
         return partial(_numbers, plain, either, *last_place(field))
     return _dates if field.type == "date" else None
 

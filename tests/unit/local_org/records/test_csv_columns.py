@@ -57,6 +57,7 @@ def test_a_column_is_read_as_its_cells_are(changes):
         (OPPORTUNITY, "Amount", ["1\n2", "3"]),
         (OPPORTUNITY, "Amount", ["1e3", ".5", "+1", "7."]),
         (OPPORTUNITY, "Amount", ["9999999999999999.99", "\u0661"]),
+        (OPPORTUNITY, "Amount", [*["1.5"] * 200, "9999999999999999.99"]),
         (OPPORTUNITY, "TotalOpportunityQuantity", ["1.005", "2.5", "-2.5"]),
         (OPPORTUNITY, "StageName", ["Prospecting", "Closed Won"]),
         (ACCOUNT, "AnnualRevenue", ["0.5", "1.5", "2.5", "-0.5", "2.4999999"]),
