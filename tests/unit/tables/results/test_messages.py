@@ -1,7 +1,7 @@
 import duckdb
 import pytest
 
-from runner.tables.results.messages import without_values
+from runner.tables.results.messages import values_taken_out, without_values
 from runner.tables.sql import literal
 
 
@@ -59,3 +59,11 @@ def test_messages_that_differ_in_a_value_are_one(one, other):
 )
 def test_messages_that_differ_in_words_are_two(one, other):
     assert plain(one) != plain(other)
+
+
+@pytest.mark.parametrize(
+    "value", ["x" * 1_000_000, "@" + "x" * 1_000_000 + "@", "a@b https://c@d @e f@"]
+)
+def test_values_are_taken_out_as_by_duckdb_however_long_they_are(value):
+    message = f"Text: {value} (not a word)"
+    assert values_taken_out(message) == plain(message)
