@@ -33,7 +33,7 @@ NEVER = {
 """Packages that no ordinary command needs, of Python's own too; TLS only where the org has it, and
 Typer only where something has to be explained, completed or refused."""
 OF_OTHERS = {"_distutils_hack", "brotli", "brotlicffi", "h2", "socksio", "tornado", "trio"}
-"""httpx and tenacity, or Python at its start, import them where another package has brought them."""
+"""httpx, tenacity or Python at its start import them where another package has brought them."""
 ENGINE = {"_duckdb"}
 RARE = {"concurrent", "difflib", "html", "inspect", "logging", "random", "subprocess"}
 """Of Python's own, what asking an org once does not need."""

@@ -27,9 +27,10 @@ OWN_COLUMNS = ("sf__id", "sf__created")
 _OWN_CELLS = re.compile(
     rb"(?:%(cells)b\n)*+%(cells)b" % {b"cells": rb'"[0-9A-Za-z]++","(?:true|false)"'}
 )
-_READ_BYTES = 128_000
-_COMPARED_BYTES = 64_000
-"""Of what was sent; so few that they stay in the processor's cache."""
+_READ_BYTES = 64_000
+"""What is longer than 128 KB, C's allocator gives back to the system each time."""
+_COMPARED_BYTES = 32_000
+"""Of what was sent: few enough for the processor's cache, and for `_READ_BYTES`."""
 
 
 class SentRows(Struct, frozen=True):

@@ -19,7 +19,7 @@ from runner.tables.field_types import FieldKind
 from runner.tables.plain_csv import record_blocks
 
 _LOOK = Path(__file__).with_name("as_is.lua")
-_BLOCK_BYTES = 128_000
+_BLOCK_BYTES = 64_000
 _NO_LIMIT = 2**32 - 1
 _LETTERS = {
     FieldKind.TEXT: b"T",
