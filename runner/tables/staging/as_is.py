@@ -6,7 +6,7 @@ all values of its chunk. Knows mappings and canonical text. Knows nothing of fil
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from runner.job.choices import Blank
@@ -16,6 +16,7 @@ from runner.tables.sql import literal
 from runner.tables.staging.canonical_values import MOST_DIGITS, trimmed
 
 if TYPE_CHECKING:
+    from runner.tables.staging.as_is_bytes import Look
     from runner.tables.staging.mapping import ColumnMapping
 
 _DIGITS = f"-?(0|[1-9][0-9]{{0,{MOST_DIGITS - 1}}})"
@@ -53,15 +54,23 @@ def may_change(mapping: ColumnMapping, blank: Blank, *, is_only: bool) -> str | 
     return " OR ".join(_reasons(mapping, blank, is_only=is_only))
 
 
-def shows_in_bytes(mapping: ColumnMapping, blank: Blank) -> bool:
-    """Whether `as_is_bytes` shows, in a record with other cells, that a value is sent as read."""
+def look_in_bytes(mappings: Sequence[ColumnMapping], blank: Blank) -> Look:
+    """What bytes alone show to be sent as it is read, in rows of only and all of these columns."""
+    from runner.tables.staging.as_is_bytes import Look
+
+    shown = [each for each in mappings if _shows_in_bytes(each, blank)]
+    kinds = {each.index: each.column.kind for each in shown}
+    longest = {each.index: each.column.max_length for each in shown}
+    known = {at: most for at, most in longest.items() if most is not None}
+    return Look(len(mappings), kinds, known)
+
+
+def _shows_in_bytes(mapping: ColumnMapping, blank: Blank) -> bool:
     column = mapping.column
     if column.identifies or column.id_prefix or column.required or blank is Blank.CLEAR:
         return False
-    return (
-        column.kind not in {FieldKind.ID, FieldKind.JSON}
-        and may_change(mapping, blank, is_only=False) is not None
-    )
+    is_known = column.kind not in {FieldKind.ID, FieldKind.JSON}
+    return is_known and may_change(mapping, blank, is_only=False) is not None
 
 
 def _reasons(mapping: ColumnMapping, blank: Blank, *, is_only: bool) -> Iterator[str]:

@@ -28,7 +28,7 @@ from runner.tables.sql import (
     read_records,
     without_mark,
 )
-from runner.tables.staging.as_is import shows_in_bytes
+from runner.tables.staging.as_is import look_in_bytes
 from runner.tables.staging.chunk import RowChunk
 from runner.tables.staging.key_hashes import KeyHashes, key_of
 from runner.tables.staging.mapping import ColumnMapping, Pass, passed_on, staging_query
@@ -159,13 +159,7 @@ class ChunkMapper(Struct):
     @property
     def _look(self) -> Look:
         """What to look for in bytes; the other columns are for DuckDB."""
-        from runner.tables.staging.as_is_bytes import Look
-
-        shown = [each for each in self.mappings if shows_in_bytes(each, self.blank)]
-        kinds = {each.index: each.column.kind for each in shown}
-        longest = {each.index: each.column.max_length for each in shown}
-        known = {at: most for at, most in longest.items() if most is not None}
-        return Look(len(self.columns), kinds, known)
+        return look_in_bytes(self.mappings, self.blank)
 
     def _sends_columns_as_read(self, dialect: CsvDialect) -> bool:
         places = [each.source for each in self.mappings]
@@ -240,6 +234,8 @@ class ChunkMapper(Struct):
         cursor.execute(f"CREATE OR REPLACE TEMP TABLE passed AS SELECT {staged} FROM ({query})")
         counted = "SELECT file_index, count(*), coalesce(bool_or(other), false) FROM passed"
         found = cursor.execute(f"{counted} GROUP BY file_index ORDER BY file_index").fetchall()
+        for file in files if known else ():
+            file.unlink()
         if found != [(at, each.plain_rows, False) for at, each in enumerate(read)]:
             return False
         if self.keys:
