@@ -47,14 +47,9 @@ end
 
 local function is_boolean(at, from, stop)
   if stop == from + 4 then
-    return at[from] == 116 and at[from + 1] == 114 and at[from + 2] == 117 and at[from + 3] == 101
+    return C.memcmp(at + from, "true", 4) == 0
   end
-  return stop == from + 5
-    and at[from] == 102
-    and at[from + 1] == 97
-    and at[from + 2] == 108
-    and at[from + 3] == 115
-    and at[from + 4] == 101
+  return stop == from + 5 and C.memcmp(at + from, "false", 5) == 0
 end
 
 -- The number of two digits; 100 if they are none.
