@@ -9,8 +9,6 @@ import duckdb
 import psycopg
 import pytest
 
-from tests.e2e.proxy import Proxy
-
 FIRST = 50_000
 QUERY = """
 - name: read
@@ -54,14 +52,6 @@ class Pages:
         passing.headers = {"content-type": "text/csv", "Sforce-NumberOfRecords": str(count)}
         content = b'"Id","Name"\n' + rows
         passing.body = content[: len(content) - cut]
-
-
-@pytest.fixture
-def proxy(org, bench):
-    opened = Proxy(org)
-    bench.env["T"] = org.token
-    yield opened
-    opened.close()
 
 
 @pytest.fixture

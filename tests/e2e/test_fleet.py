@@ -14,8 +14,9 @@ from runner.state.paths import state_at
 from runner.state.run_records import RunState
 from runner.state.store import open_ledger
 from tests import postgresql
-from tests.e2e.conftest import Bench, Warm
+from tests.e2e.conftest import Bench
 from tests.e2e.fleets import CREATE, Project, cluster_in, worker_of
+from tests.e2e.warm_process import Warm
 
 
 @pytest.fixture(scope="module")

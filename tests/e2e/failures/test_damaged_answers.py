@@ -7,8 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.proxy import Proxy
-
 ROWS = 3000
 QUERY = """
 - name: read
@@ -24,14 +22,6 @@ LOAD = """
   api: bulk
   retry: {attempts: 3, longest_wait: 1s}
 """
-
-
-@pytest.fixture
-def proxy(org, bench):
-    opened = Proxy(org)
-    bench.env["T"] = org.token
-    yield opened
-    opened.close()
 
 
 def half_of_the_gzip(passing):

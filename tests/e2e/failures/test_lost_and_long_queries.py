@@ -5,8 +5,6 @@ import json
 
 import pytest
 
-from tests.e2e.proxy import Proxy
-
 GONE = b'[{"message":"invalid query locator","errorCode":"INVALID_QUERY_LOCATOR"}]'
 ONE = """
 - name: read
@@ -15,14 +13,6 @@ ONE = """
   api: {api}
   retry: {{attempts: 2, longest_wait: 1s}}
 """
-
-
-@pytest.fixture
-def proxy(org, bench):
-    opened = Proxy(org)
-    bench.env["T"] = org.token
-    yield opened
-    opened.close()
 
 
 def load(bench, count):

@@ -5,8 +5,6 @@ import random
 
 import pytest
 
-from tests.e2e.proxy import Proxy
-
 JOB = """
 - name: read
   query: SELECT Id, Name, Owner.Name, (SELECT Id, LastName FROM Contacts) FROM Account
@@ -74,14 +72,6 @@ def mutated(body, chance):
     if new is DEEP:
         text = text.replace('"DEEP"', "[" * 100_000 + "]" * 100_000)
     return text.encode(), path, new
-
-
-@pytest.fixture
-def proxy(org, bench):
-    opened = Proxy(org)
-    bench.env["T"] = org.token
-    yield opened
-    opened.close()
 
 
 @pytest.fixture

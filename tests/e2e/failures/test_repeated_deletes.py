@@ -4,7 +4,6 @@ import httpx
 import pytest
 
 from tests.e2e.conftest import ORG_FILE
-from tests.e2e.proxy import Proxy
 
 OTHER = "second@local.example"
 DELETE = "- name: gone\n  delete: Account\n  from: ids.csv\n  api: rest\n"
@@ -21,14 +20,6 @@ def org(bench, serve_org):
     """An org of two users."""
     bench.write("users.csv", f"Username,LastName\n{OTHER},Second\n")
     return serve_org(org_file=f"{ORG_FILE}seed: {{User: users.csv}}\n")
-
-
-@pytest.fixture
-def proxy(org, bench):
-    made = Proxy(org)
-    bench.env["T"] = org.token
-    yield made
-    made.close()
 
 
 def accounts(bench, org):
