@@ -34,12 +34,12 @@ def compiled(file: Path, size: int) -> Callable[..., Any] | None:
         size: Bytes that there are for it.
 
     Returns:
-        None if they are too few for it to pay, or if LuaJIT cannot compile on this machine.
+        None if they are too few to load it for them, or if LuaJIT cannot compile on this machine.
     """
-    if size < PAYS_FROM or not can_compile():
-        return None
     functions: dict[Path, Callable[..., Any]] = _of_thread.__dict__.setdefault("functions", {})
     if file not in functions:
+        if size < PAYS_FROM or not can_compile():
+            return None
         functions[file] = _runtime().execute(_COMMON.read_bytes() + file.read_bytes())
     return functions[file]
 

@@ -8,7 +8,6 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from pytest import MonkeyPatch  # noqa: PT013 - hypothesis takes no fixture
 
-from runner import luajit
 from runner.job.choices import Blank
 from runner.tables import duckdb
 from runner.tables.field_types import FieldKind, MappedColumn
@@ -17,6 +16,7 @@ from runner.tables.staging import as_is_bytes
 from runner.tables.staging.as_is import CANONICAL_TEXT, may_change
 from runner.tables.staging.as_is_bytes import Look, find_known
 from runner.tables.staging.mapping import ColumnMapping
+from tests.luajit_choice import compile_always
 
 KINDS = sorted(as_is_bytes.KINDS - {FieldKind.TEXT})
 LIKE_ONE = st.one_of(
@@ -47,7 +47,7 @@ def connection():
 @pytest.fixture(scope="module", autouse=True)
 def compiled():
     with MonkeyPatch.context() as patch:
-        patch.setattr(luajit, "PAYS_FROM", 0)
+        compile_always(patch)
         patch.setattr(as_is_bytes, "_BLOCK_BYTES", 30)
         yield
 

@@ -8,7 +8,6 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 from pytest import MonkeyPatch  # noqa: PT013 - hypothesis takes no fixture
 
-from runner import luajit
 from runner.job.choices import Blank, Duplicates
 from runner.job.endpoints import FileFormat, FileShape, FileSource
 from runner.tables.field_types import FieldKind, MappedColumn
@@ -17,6 +16,7 @@ from runner.tables.staging import as_is_bytes, chunk_mapping
 from runner.tables.staging.chunk_mapping import ChunkMapper
 from runner.tables.staging.duplicates import settle_duplicates
 from runner.tables.staging.rows import StagedRows
+from tests.luajit_choice import compile_always, compile_never
 
 FIELDS = (
     MappedColumn("k", None, required=True, tells_case=False),
@@ -102,7 +102,7 @@ def test_rows_are_the_same_whether_chunks_are_checked_together_or_mapped(
     if computed:
         fields.append(MappedColumn("more", computed, max_length=20))
     with MonkeyPatch.context() as patch:
-        patch.setattr(luajit, "PAYS_FROM", 0 if is_compiled else 1 << 60)
+        (compile_always if is_compiled else compile_never)(patch)
         patch.setattr(as_is_bytes, "_BLOCK_BYTES", 150)
         together, fast = staged(content, fields, blank, is_fast=True)
     _, slow = staged(content, fields, blank, is_fast=False)

@@ -9,7 +9,9 @@ import pytest
 import runner
 from runner import luajit
 
-FILES = sorted((Path(runner.__file__).parent / "tables").rglob("*.lua"))
+FILES = sorted(
+    file for file in Path(runner.__file__).parent.rglob("*.lua") if file.name != "luajit.lua"
+)
 LARGE = 10_000_000
 
 
@@ -56,6 +58,11 @@ def test_there_is_none_for_few_bytes_nor_without_the_library(tmp_path, monkeypat
     monkeypatch.delitem(sys.modules, "lupa.luajit21", raising=False)
     monkeypatch.setitem(sys.modules, "lupa", None)
     assert luajit.compiled(file, LARGE) is None
+
+
+def test_one_that_is_there_is_used_for_few_bytes_too(tmp_path):
+    file = function(tmp_path, "return function() end")
+    assert luajit.compiled(file, LARGE) is luajit.compiled(file, 1_000)
 
 
 def test_there_is_none_where_luajit_only_interprets(tmp_path, monkeypatch):

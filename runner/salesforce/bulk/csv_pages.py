@@ -24,12 +24,11 @@ from msgspec.structs import replace
 from runner.content_encoding import is_delimited
 from runner.errors import DamagedAnswerError, UnexpectedAnswerError
 from runner.files import atomic_write
+from runner.salesforce.bulk.line_ends import LineEnds
 from runner.salesforce.http.messages import OrgRequest, OrgResponse
 from runner.salesforce.session import Session
 
 _NOT_CSV = ("text/html", "application/json", "application/xml")
-_OTHERS = bytes(set(range(256)) - set(b'"\n'))
-"""Every byte that neither quotes nor ends a line."""
 _BOM = codecs.BOM_UTF8
 _LAST_PAGE = frozenset({"", "null"})
 """The locator of the last page; `null` is a text that the org writes."""
@@ -77,14 +76,13 @@ class CsvPage:
         self.line_end = b"\n"
         """Of its first line."""
         self._ends_with_connection = not is_delimited(headers)
-        self._lines = 0
-        self._in_quotes = False
+        self._ends = LineEnds()
         self._tail = _Tail()
 
     @property
     def records(self) -> int:
         """How many have arrived, without the header."""
-        return max(0, self._lines + self._tail.is_unended - 1)
+        return max(0, self._ends.count + self._tail.is_unended - 1)
 
     def read(self, chunks: Iterator[bytes]) -> Iterator[bytes]:
         """Pass the page on as it arrives.
@@ -95,7 +93,7 @@ class CsvPage:
         decoder = codecs.getincrementaldecoder("utf-8")()
         try:
             for chunk in chunks:
-                if not self._lines:
+                if not self._ends.count:
                     self.header += chunk.partition(b"\n")[0]
                 decoder.decode(chunk)
                 self._count(chunk)
@@ -120,27 +118,20 @@ class CsvPage:
         """
         if self.header.lstrip()[:1] in {b"<", b"{", b"["}:
             raise self._damaged("it is not CSV")
-        if self._in_quotes:
+        if self._ends.in_quotes:
             raise self._damaged("it ends within a quoted value")
         if self._ends_with_connection and not self._tail.is_ended:
             raise self._damaged("it ends without a line end, where its connection was closed")
-        if self._tail.is_unended and self._lines and not self._tail.is_whole(self.header):
+        if self._tail.is_unended and self._ends.count and not self._tail.is_whole(self.header):
             raise self._damaged("its last record lacks values")
         for wanted in (self.declared, expected):
             if wanted is not None and self.records != wanted:
                 raise self._damaged(f"{self.records:,} of {wanted:,} records arrived")
 
     def _count(self, chunk: bytes) -> None:
-        marks = chunk.translate(None, _OTHERS)
-        if self._in_quotes:
-            marks = b'"' + marks
-        while b'""' in marks:  # a value without line ends, or an escaped quote
-            marks = marks.replace(b'""', b"")
-        parts = marks.split(b'"')
-        lines = sum(part.count(b"\n") for part in parts[::2])
-        self._tail.add(chunk, in_quotes=self._in_quotes, has_line_end=lines > 0)
-        self._lines += lines
-        self._in_quotes = len(parts) % 2 == 0
+        began_in_quotes = self._ends.in_quotes
+        has_line_end = self._ends.add(chunk) > 0
+        self._tail.add(chunk, in_quotes=began_in_quotes, has_line_end=has_line_end)
 
     def _count_in(self, header: str | None) -> int | None:
         if header is None:

@@ -7,7 +7,6 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from runner import luajit
 from runner.errors import StorageError, UnexpectedAnswerError
 from runner.job.endpoints import FileFormat, FileShape, FileSource
 from runner.outcome import Counts
@@ -20,6 +19,7 @@ from runner.tables.results.row_results import RowResults
 from runner.tables.results.succeeded_lines import SucceededLines, SucceededRows
 from runner.tables.staging.retry_part import TemporaryRefusal, write_retry_part
 from runner.tables.staging.rows import StagedRows
+from tests.luajit_choice import compile_always, compile_never
 
 FIELDS = ("A__c", "B__c", "N__c")
 OWN = ("sf__Id", "sf__Created")
@@ -42,7 +42,7 @@ FEW = settings(QUICK, max_examples=10)
 def way(request, monkeypatch):
     """Each test runs with and without compiled functions, which take a few bytes at a time here."""
     is_compiled = request.param == "LuaJIT"
-    monkeypatch.setattr(luajit, "PAYS_FROM", 0 if is_compiled else 1 << 60)
+    (compile_always if is_compiled else compile_never)(monkeypatch)
     monkeypatch.setattr(in_order, "_COMPARED_BYTES", 20)
     monkeypatch.setattr(in_order, "_READ_BYTES", 70)
     monkeypatch.setattr(pieces, "_COMPILED_BYTES", 20)
