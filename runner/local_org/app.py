@@ -171,6 +171,7 @@ class Server:
             self._listeners.start()
             self._org.part(Bulk1Worker).resume()
             self._org.part(BulkWorker).resume()
+            self._org.store.release()
 
     def serve_forever(self) -> None:
         """Answer until `shutdown` is called (from another thread or a signal handler)."""

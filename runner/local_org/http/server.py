@@ -108,6 +108,7 @@ class _Connection(BaseHTTPRequestHandler):
         finally:
             if request.payload is not None:
                 request.payload.close()
+            self.server.done()
 
     def _too_long(self) -> HTTPStatus | None:
         if len(self.raw_requestline) > MAX_HEAD_BYTES:
@@ -256,7 +257,7 @@ class _Listener(socketserver.ThreadingTCPServer):
         self.address_family, host, port = address
         self.answer = answer
         self.clock = clock
-        self._done = done
+        self.done = done
         self._open: set[_Accepted] = set()
         self._open_lock = threading.Lock()
         self._serving: set[threading.Thread] = set()
@@ -288,7 +289,6 @@ class _Listener(socketserver.ThreadingTCPServer):
         try:
             super().process_request_thread(request, client_address)
         finally:
-            self._done()
             self._serving.discard(threading.current_thread())
 
     def end_connections(self) -> None:
@@ -303,8 +303,8 @@ class _Listener(socketserver.ThreadingTCPServer):
 class Listeners:
     """The sockets of one server: 127.0.0.1, and ::1 on the same port if there is one.
 
-    `localhost` may resolve to either, and clients do not all try both. `done` is called in each
-    connection's thread when the connection ends; `clock` is the org's.
+    `localhost` may resolve to either, and clients do not all try both. `done` is called after
+    each request, in its connection's thread; `clock` is the org's.
     """
 
     def __init__(self, answer: Answer, port: int, done: Callable[[], None], clock: Clock) -> None:

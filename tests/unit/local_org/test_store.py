@@ -66,6 +66,34 @@ def test_a_reader_sees_one_moment_while_another_thread_writes(store):
         assert conn.execute("SELECT COUNT(*) FROM Account").fetchone() == (1,)
 
 
+def test_a_thread_takes_the_connection_that_another_has_released(store):
+    connections = []
+
+    def read():
+        with store.reading() as conn:
+            connections.append(conn)
+        store.release()
+
+    store.release()
+    for _ in range(3):
+        reader = threading.Thread(target=read)
+        reader.start()
+        reader.join()
+    with store.reading() as conn:
+        assert set(connections) == {conn}
+
+
+def test_what_could_not_be_committed_does_not_keep_others_from_writing(store):
+    conn = store._connection()
+    conn.execute("BEGIN IMMEDIATE")
+    _insert(conn, "1", "gone")
+    store.release()
+    with store.writing() as conn:
+        _insert(conn, "2", "kept")
+    with store.reading() as conn:
+        assert conn.execute("SELECT Id FROM Account").fetchall() == [("2",)]
+
+
 def test_text_is_compared_without_case_beyond_ascii(store):
     with store.writing() as conn:
         _insert(conn, "1", "ÉCOLE")

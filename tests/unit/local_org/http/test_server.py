@@ -9,7 +9,7 @@ import socket
 import httpx
 import pytest
 
-from runner.local_org import router
+from runner.local_org import router, store
 from runner.local_org.app import open_org, serve
 from runner.local_org.http.messages import Response, Route, WireFault
 from runner.local_org.http.server import PortTakenError
@@ -92,6 +92,21 @@ def test_one_connection_serves_many_requests_without_stalls(echoing):
                     length = int(line.split(b":")[1])
             assert json.loads(file.read(length))["body"] == str(number)
         file.close()
+
+
+def test_connections_of_clients_use_the_same_connection_to_the_records(served, monkeypatch):
+    org = served()
+    opened = []
+    connect = store.connect
+    monkeypatch.setattr(store, "connect", lambda path: opened.append(path) or connect(path))
+    for _ in range(10):
+        answer = httpx.get(
+            f"{org.server.url}/services/data/v62.0/query",
+            params={"q": "SELECT Id FROM Account"},
+            headers=dict(org.client.headers),
+        )
+        assert answer.status_code == 200
+    assert len(opened) < 5  # a client may be faster than the end of the request before
 
 
 def test_answers_on_the_other_loopback_address_too(echoing):
