@@ -4,32 +4,48 @@ To open one takes 20 ms, a fifth of a short run. Threads do not survive a fork, 
 without any, and the fork starts those that any database has. Knows DuckDB and nothing of runs.
 """
 
+from functools import cached_property
 from pathlib import Path
 
 from runner.tables import database, duckdb
 from runner.tables.database import _SETTINGS
 from runner.tables.staging import expressions
+from runner.tables.staging.canonical_values import MACROS
 
-COUNT = 5
-"""As many as most runs of tests open."""
+COUNTS = {True: 3, False: 2}
+"""As many as most runs of tests open, with the macros of staged rows and without."""
 THREADS = "async_threads"
 _open = duckdb.connect
 _closed = database.Database.close
-_kept = []
+_root = database.Database._root.func  # noqa: SLF001 - the part that is replaced
+_kept = {}
 _held = []
 """Those that a fork has taken."""
 
 
-def connect(where, config=None):
+def connect(where, config=None, *, has_macros=False):
     """What the product calls: a kept one, where it asks for the settings that those have."""
-    if _kept and config and config.items() >= _SETTINGS.items():
-        kept, left = _kept.pop()
+    if _kept.get(has_macros) and config and config.items() >= _SETTINGS.items():
+        kept, left = _kept[has_macros].pop()
         for name, value in {**config, **left}.items():
             if _SETTINGS.get(name) != value:
                 kept.execute(f"SET {name} = '{value}'")
         _held.append(kept)
         return kept
     return _open(where, config=config or {})
+
+
+def root(opened):
+    """One that has the macros, where they are what the database begins with."""
+    asked = opened._statements  # noqa: SLF001
+    if not _kept.get(True) or asked[-len(MACROS) :] != MACROS:
+        return _root(opened)
+    with database.storage_errors("Rows cannot be stored on this machine"):
+        kept = connect(":memory:", opened._config, has_macros=True)  # noqa: SLF001
+        for statement in asked[: -len(MACROS)]:
+            kept.execute(statement)
+    opened._is_open = True  # noqa: SLF001
+    return kept
 
 
 def close(opened):
@@ -44,11 +60,21 @@ def keep():
         question = "SELECT name, value FROM duckdb_settings() WHERE name = ?"
         threads = dict(usual.execute(question, [THREADS]).fetchall())
     none = dict.fromkeys(threads, "0")
-    made = [_open(":memory:", config={**_SETTINGS, **none}) for _ in range(COUNT)]
+    made = {
+        has_macros: [_open(":memory:", config={**_SETTINGS, **none}) for _ in range(count)]
+        for has_macros, count in COUNTS.items()
+    }
+    for each in made[True]:
+        for macro in MACROS:
+            each.execute(macro)
     if len(list(Path("/proc/self/task").glob("*"))) != 1:
         return  # another release or another system: a fork would wait for threads that it lacks
-    _kept.extend((each, threads) for each in made)
+    for has_macros, databases in made.items():
+        _kept[has_macros] = [(each, threads) for each in databases]
     duckdb.connect = lambda where, config: _open(where, config={**config, **none})
     expressions._volatile_functions()  # noqa: SLF001 - what it opens is cached
     duckdb.connect = connect
+    replaced = cached_property(root)
+    replaced.__set_name__(database.Database, "_root")
+    database.Database._root = replaced  # noqa: SLF001
     database.Database.close = close

@@ -84,7 +84,7 @@ def test_a_thread_takes_the_connection_that_another_has_released(store):
 
 
 def test_what_could_not_be_committed_does_not_keep_others_from_writing(store):
-    conn = store._connection()
+    conn = store._connection()  # noqa: SLF001 - what a failed COMMIT leaves
     conn.execute("BEGIN IMMEDIATE")
     _insert(conn, "1", "gone")
     store.release()

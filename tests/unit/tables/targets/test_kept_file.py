@@ -267,7 +267,7 @@ batches = st.lists(
 )
 
 
-@settings(max_examples=15, deadline=None, suppress_health_check=[*HealthCheck])
+@settings(max_examples=8, deadline=None, suppress_health_check=[*HealthCheck])
 @given(batches=batches, form=st.sampled_from(FORMATS))
 def test_merged_batches_are_the_last_row_of_each_key(put, batches, form):
     put(form, "Id,Name,IsDeleted", mode=TableMode.REPLACE)

@@ -16,6 +16,7 @@ from runner.job.endpoints import (
     FolderTarget,
     TableMode,
 )
+from runner.tables import database
 from runner.tables.field_types import FieldKind, MappedColumn
 from runner.tables.staging.rows import StagedRows
 from runner.tables.targets.deliver import deliver
@@ -81,15 +82,16 @@ def test_long_texts_reach_a_database(tmp_path, monkeypatch, long_texts):
         assert found.fetchall() == [(333, LINES, LINES)]
 
 
-def test_rows_of_many_kilobytes_become_parquet(tmp_path):
-    """300 MB in DuckDB's default row group are more than its memory may hold."""
+def test_rows_of_many_kilobytes_become_parquet(tmp_path, monkeypatch):
+    """100 MB in DuckDB's default row group are more than its memory may hold."""
+    monkeypatch.setattr(database, "MEMORY_MB", 50)
     rows = tmp_path / "rows.csv"
     with rows.open("w", encoding="utf-8", newline="") as stream:
         stream.write('"Id","Text"\n')
-        stream.writelines(f'"{n}","{n:x}{"é" * 30_000}"\n' for n in range(3_000))
+        stream.writelines(f'"{n}","{n:x}{"é" * 30_000}"\n' for n in range(1_000))
     to = FileTarget(tmp_path / "out.parquet", FileShape(FileFormat.PARQUET))
     deliver(rows, to, (QueryColumn("Id"), QueryColumn("Text")), keep_rows=True)
     query = "SELECT count(*), min(strlen(Text)), count(DISTINCT Text) FROM read_parquet(?)"
     with duckdb.connect() as connection:
         found = connection.execute(query, [str(to.path)]).fetchall()
-    assert found == [(3_000, 60_001, 3_000)]
+    assert found == [(1_000, 60_001, 1_000)]
