@@ -10,6 +10,7 @@ import codecs
 import re
 from collections.abc import Iterator, Sequence
 from itertools import accumulate, compress, repeat
+from typing import BinaryIO
 
 from msgspec.structs import replace
 
@@ -153,6 +154,18 @@ def record_blocks(content: bytes, size: int) -> Iterator[tuple[int, int]]:
             is_within_value ^= content.count(_QUOTE, quote, end) % 2
         yield start, end
         start = end
+
+
+def read_blocks(stream: BinaryIO, size: int) -> Iterator[bytes]:
+    """Read plain CSV in blocks of whole records; arguments and errors as of `record_blocks`."""
+    while block := stream.read(size):
+        block += stream.readline()
+        while block.count(_QUOTE) % 2:
+            more = stream.readline()
+            if not more:
+                raise ValueError("a quote is never closed")
+            block += more
+        yield block
 
 
 def record_ends(content: bytes | memoryview) -> list[int]:

@@ -1,10 +1,11 @@
--- Looks whether records of plain CSV are sent as they are read: byte for byte what DuckDB would write of
--- their values, which are texts that nothing changes, and canonical texts of their kinds.
+-- Looks whether cells of plain CSV are sent as they are read: byte for byte what DuckDB would write of
+-- their values, which are texts that nothing changes, and canonical texts of their kinds. Cuts out the other cells.
 
 local MINUS, DOT, COLON = 45, 46, 58
 local FIRST_SHOWN = 33 -- a text that starts with `!` or a later byte is neither blank nor trimmed
 local MOST_DIGITS = 18
-local TEXT, OTHER = 84, 79 -- `T` and `O`
+local TEXT, WORD, OTHER, READ, UNUSED = 84, 87, 79, 82, 85 -- `T`, `W`, `O`, `R` and `U`
+local GOES_ON = 65535
 
 local function is_digit(byte)
   return byte >= NOUGHT and byte <= NINE
@@ -88,21 +89,15 @@ local function is_clock(at, from)
     and at[from + 12] == 90
 end
 
--- Where a value in quotes ends, after its last quote, and its length; nil if it needs none, would change, or never ends.
+-- Where a value in quotes ends, after its last quote, its length, and whether it needs them; nil if it never ends.
 local function end_of_quoted(at, from, size, needs_for_hash)
-  if at[from + 1] < FIRST_SHOWN then
-    return nil
-  end
   local needs, pairs = false, 0
   local place = from + 1
   while place < size do
     local byte = at[place]
     if byte == QUOTE then
       if at[place + 1] ~= QUOTE then
-        if not needs then
-          return nil
-        end
-        return place + 1, place - from - 1 - pairs
+        return place + 1, place - from - 1 - pairs, needs
       end
       pairs, needs = pairs + 1, true
       place = place + 1
@@ -129,20 +124,46 @@ local function is_canonical(kind, at, from, stop)
   return kind == 67 and stop == from + 13 and is_clock(at, from) -- C
 end
 
-local out_size = 1024
-local out = BUFFER(out_size)
+local TRUE, FALSE = "true,", "false,"
+local LONGEST_WORD = 8
+local sent_as = { [""] = "," }
 
--- content: whole records. kinds: a letter for each column: Text, Boolean, Integer, Number, Date,
--- M for a datetime, C for a time, Other. longest: bytes that each text may have, as 32-bit numbers.
+-- What is sent for words that mean yes or no; each has a comma at its end.
+local function learn(words, sent)
+  for word in words:gmatch("([^,]*),") do
+    sent_as[word] = sent
+  end
+end
+
+local out_size, sent_size = 1024, 1024
+local out, sent = BUFFER(out_size), BUFFER(sent_size)
+
+-- content: whole records. kinds: a letter for each column. Cells that are sent as they are read are Text, Boolean,
+-- Integer, Number, Date, M for a datetime, C for a time, or Other, of which bytes do not tell; cells that are not
+-- are Words that mean yes or no, Read or Unused. longest: bytes that each text may have, as 32-bit numbers. longest_record: bytes.
+-- first: how many computed cells come before the first sent as it is read. after: how many come after the cell of
+-- each column, as 16-bit numbers; GOES_ON where none do, and cell and comma are sent with the next column's.
+-- places: `\0,` as often as there are computed cells. yes, no: small words, each with a comma.
 --
--- Gives the number of records, and those cells of the other columns as CSV; nil if one has to be
--- looked at closer.
-return function(content, kinds, longest)
+-- Gives the number of records, the cells that are Other or Read as CSV, and the rows to send, with `\0` where a
+-- cell is to be computed (nothing if no cell ends a run); nil if one has to be looked at closer.
+return function(content, kinds, longest, longest_record, first, after, places, yes, no)
   local at, size, columns = ffi.cast(BYTES, content), #content, #kinds
   local kind_of, most = ffi.cast(BYTES, kinds), ffi.cast("const uint32_t *", longest)
+  local after_of = ffi.cast("const uint16_t *", after)
+  learn(yes, TRUE)
+  learn(no, FALSE)
   local has_hash = find(at, HASH, 0, size) >= 0
-  local from, rows, length = 0, 0, 0
-  local column, began, stop, has_quotes = 0, 0, 0, false
+  local from, rows, length, used = 0, 0, 0, 0
+  local column, began, stop, has_quotes, is_shown, run = 0, 0, 0, false, false, 0
+  if out_size < size then
+    out, out_size = grown(out, 0, size)
+  end
+  -- A record has a byte for each column at least, and a word may become longer: `0` is `false`.
+  local most_sent = 3 * size + (size / columns + 1) * #places
+  if sent_size < most_sent then
+    sent, sent_size = grown(sent, 0, most_sent)
+  end
   -- One loop over all cells: LuaJIT compiles no loop around other loops well.
   while from < size do
     if column == 0 then
@@ -151,18 +172,26 @@ return function(content, kinds, longest)
         return nil
       end
       has_quotes = find(at, QUOTE, from, stop) >= 0
-      began = from
-      if has_hash and not has_quotes and find(at, HASH, from, stop) >= 0 then
-        return nil
+      began, run, is_shown = from, from, false
+      if first > 0 then
+        ffi.copy(sent + used, places, 2 * first)
+        used = used + 2 * first
       end
     end
     local kind = kind_of[column]
+    local is_sent = kind ~= READ and kind ~= UNUSED and kind ~= WORD
     local ends, value_size
     if has_quotes and at[from] == QUOTE then
-      ends, value_size = end_of_quoted(at, from, size, has_hash)
-      if not ends or kind ~= TEXT then
+      local needs
+      ends, value_size, needs = end_of_quoted(at, from, size, has_hash)
+      if not ends then
         return nil
       end
+      local starts_shown = at[from + 1] >= FIRST_SHOWN
+      if is_sent and not (needs and starts_shown and (kind == TEXT or kind == OTHER)) then
+        return nil
+      end
+      is_shown = is_shown or (value_size > 0 and starts_shown)
       if ends > stop then
         stop = find(at, LINE_FEED, ends, size)
         if stop < 0 then
@@ -175,32 +204,54 @@ return function(content, kinds, longest)
         ends = stop
       end
       value_size = ends - from
-      if value_size > 0 and at[from] < FIRST_SHOWN then
+      if value_size > 0 then
+        if at[from] >= FIRST_SHOWN then
+          is_shown = true
+        elseif is_sent then
+          return nil
+        end
+      end
+      if has_quotes and find(at, QUOTE, from, ends) >= 0 then
         return nil
       end
-      if has_quotes then
-        if find(at, QUOTE, from, ends) >= 0 then
-          return nil
-        end
-        if has_hash and find(at, HASH, from, ends) >= 0 then
-          return nil
-        end
+      if has_hash and is_sent and find(at, HASH, from, ends) >= 0 then
+        return nil
       end
     end
     if kind == TEXT then
       if value_size > most[column] then
         return nil
       end
-    elseif kind == OTHER then
-      if length + value_size + 1 > out_size then
-        out, out_size = grown(out, length, length + value_size + 1)
+    elseif kind == OTHER or kind == READ then
+      ffi.copy(out + length, at + from, ends - from)
+      length = length + ends + 1 - from
+      out[length - 1] = COMMA
+    elseif kind == WORD then
+      if value_size > LONGEST_WORD then
+        return nil
       end
-      ffi.copy(out + length, at + from, value_size)
-      length = length + value_size
-      out[length] = COMMA
-      length = length + 1
-    elseif value_size > 0 and not is_canonical(kind, at, from, ends) then
+      local word = ffi.string(at + from, value_size)
+      word = sent_as[word] or sent_as[word:lower()]
+      if not word then
+        return nil
+      end
+      ffi.copy(sent + used, word, #word)
+      used = used + #word
+    elseif kind ~= UNUSED and value_size > 0 and not is_canonical(kind, at, from, ends) then
       return nil
+    end
+    local computed = after_of[column]
+    if computed ~= GOES_ON then
+      if is_sent then
+        ffi.copy(sent + used, at + run, ends - run)
+        used = used + ends + 1 - run
+        sent[used - 1] = COMMA
+      end
+      if computed > 0 then
+        ffi.copy(sent + used, places, 2 * computed)
+        used = used + 2 * computed
+      end
+      run = ends + 1
     end
     column = column + 1
     if column < columns then
@@ -208,7 +259,7 @@ return function(content, kinds, longest)
         return nil
       end
     else
-      if ends ~= stop or ends - began < columns then -- nothing but commas
+      if ends ~= stop or not is_shown or ends - began > longest_record then
         return nil
       end
       column = 0
@@ -216,11 +267,14 @@ return function(content, kinds, longest)
       if length > 0 then
         out[length - 1] = LINE_FEED
       end
+      if used > 0 then
+        sent[used - 1] = LINE_FEED
+      end
     end
     from = ends + 1
   end
   if column ~= 0 then
     return nil
   end
-  return rows, ffi.string(out, length)
+  return rows, ffi.string(out, length), ffi.string(sent, used)
 end

@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING
 
 from runner.job.choices import Blank
 from runner.job.endpoints import EXPLICIT_NULL
-from runner.tables.field_types import FieldKind
+from runner.tables.field_types import MOST_ROW_CHARACTERS, FieldKind
 from runner.tables.sql import literal
 from runner.tables.staging.canonical_values import MOST_DIGITS, trimmed
+from runner.tables.staging.problems import may_be_too_long
 
 if TYPE_CHECKING:
     from runner.tables.staging.as_is_bytes import Look
@@ -58,14 +59,20 @@ def look_in_bytes(mappings: Sequence[ColumnMapping], blank: Blank) -> Look:
     """What bytes alone show to be sent as it is read, in rows of only and all of these columns."""
     from runner.tables.staging.as_is_bytes import Look
 
-    shown = [each for each in mappings if _shows_in_bytes(each, blank)]
+    shown = [each for each in mappings if shows_in_bytes(each, blank)]
     kinds = {each.index: each.column.kind for each in shown}
     longest = {each.index: each.column.max_length for each in shown}
     known = {at: most for at, most in longest.items() if most is not None}
-    return Look(len(mappings), kinds, known)
+    return Look(len(mappings), kinds, known, longest_record(mappings))
 
 
-def _shows_in_bytes(mapping: ColumnMapping, blank: Blank) -> bool:
+def longest_record(mappings: Sequence[ColumnMapping]) -> int | None:
+    """How many bytes a record may surely have for Bulk; None if none is too long."""
+    return MOST_ROW_CHARACTERS if may_be_too_long(mappings) else None
+
+
+def shows_in_bytes(mapping: ColumnMapping, blank: Blank) -> bool:
+    """Whether bytes tell that a value is sent as it is read, in rows of several columns."""
     column = mapping.column
     if column.identifies or column.id_prefix or column.required or blank is Blank.CLEAR:
         return False

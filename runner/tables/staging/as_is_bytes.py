@@ -1,26 +1,29 @@
 """Plain CSV whose values are sent as they are read: found by looking at its bytes.
 
 DuckDB takes longer, as it makes a value of each cell, so it is given only the columns of which
-bytes alone do not tell, such as keys. Knows plain CSV and kinds. Knows nothing of mappings.
+bytes alone do not tell, such as keys, and those that expressions use. Knows plain CSV and kinds.
+Knows nothing of mappings.
 """
 
 from __future__ import annotations
 
 import codecs
 from array import array
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Collection, Container, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import BinaryIO
 
 from msgspec import Struct
 
 from runner.luajit import compiled
 from runner.tables.field_types import FieldKind
-from runner.tables.plain_csv import record_blocks
+from runner.tables.plain_csv import read_blocks, record_blocks
+from runner.tables.staging.canonical_values import NO, YES
 
 _LOOK = Path(__file__).with_name("as_is.lua")
 _BLOCK_BYTES = 64_000
 _NO_LIMIT = 2**32 - 1
+_GOES_ON = 2**16 - 1
 _LETTERS = {
     FieldKind.TEXT: b"T",
     FieldKind.BOOLEAN: b"B",
@@ -30,7 +33,8 @@ _LETTERS = {
     FieldKind.DATETIME: b"M",
     FieldKind.TIME: b"C",
 }
-_OTHER = b"O"
+_WORD, _OTHER, _READ, _UNUSED = b"W", b"O", b"R", b"U"
+_YES, _NO = (",".join((*words, "")).encode() for words in (YES, NO))
 KINDS = frozenset(_LETTERS)
 """Kinds whose values bytes show to be sent as they are read."""
 
@@ -44,19 +48,69 @@ class Look(Struct, frozen=True):
     """Of values that are to be canonical, or texts that stay as they are, by their place."""
     longest: Mapping[int, int]
     """How many bytes texts may have, where there is a limit."""
+    longest_record: int | None = None
+    """How many bytes a record may have; None: there is no limit."""
+    sent: Sequence[int | None] | None = None
+    """The place of each cell to send, rising; None: the cell is computed. If not given: all."""
+    words: Collection[int] = ()
+    """The places of booleans that are sent as `true` or `false`, however they are written."""
+    used: Container[int] = ()
+    """The places of values that are not sent, or are not to be as they are, and are needed."""
 
     @property
     def others(self) -> Sequence[int]:
-        """The places of the other columns."""
-        return [at for at in range(self.columns) if at not in self.kinds]
+        """The places of the other columns that are needed: they are to be looked at closer."""
+        return [at for at, letter in enumerate(self.letters) if letter in _OTHER + _READ]
+
+    @property
+    def letters(self) -> bytes:
+        """What is looked for in each column."""
+        places = range(self.columns)
+        sent = places if self.sent is None else {*self.sent}
+        return b"".join([self._letter(at, is_sent=at in sent) for at in places])
+
+    @property
+    def computed(self) -> int:
+        """How many cells to send are computed."""
+        return 0 if self.sent is None else self.sent.count(None)
+
+    @property
+    def before(self) -> int:
+        """How many computed cells come before the first that is sent as it is read."""
+        return next((n for n, place in enumerate(self.sent or ()) if place is not None), 0)
+
+    @property
+    def after(self) -> bytes:
+        """How many computed cells come after each cell, and where the next cell goes on."""
+        found = [0] * self.columns if self.sent is not None else [_GOES_ON] * self.columns
+        last: int | None = None
+        for place in self.sent or ():
+            if place is None:
+                if last is not None:
+                    found[last] += 1
+            else:
+                if last == place - 1 and not (found[last] or {last, place} & {*self.words}):
+                    found[last] = _GOES_ON
+                found[place], last = 0, place
+        return array("H", found).tobytes()
+
+    def _letter(self, place: int, *, is_sent: bool) -> bytes:
+        if place in self.words:
+            return _WORD
+        if not is_sent:
+            return _READ if place in self.used else _UNUSED
+        kind = self.kinds.get(place)
+        return _OTHER if kind is None or place in self.used else _LETTERS[kind]
 
 
 class Known(Struct, frozen=True):
-    """A chunk of which all values but those of the other columns are sent as they are read."""
+    """Some rows of which all values but those of the other columns are sent as they are read."""
 
     rows: int
     others: bytes
     """Plain CSV of the other columns; empty if there is none."""
+    sent: bytes = b""
+    """The rows to send, with U+0000 for each computed cell; empty if they are the rows as read."""
 
 
 def find_known(content: bytes, look: Look) -> Known | None:
@@ -70,28 +124,54 @@ def find_known(content: bytes, look: Look) -> Known | None:
         None if LuaJIT is not there, a value may be sent otherwise, a row may be blank, or the
         content is not, byte for byte, what DuckDB writes of these values.
     """
-    function = compiled(_LOOK, len(content))
-    if function is None or content.startswith(codecs.BOM_UTF8) or not content.endswith(b"\n"):
-        return None
+    blocks = (content[start:end] for start, end in record_blocks(content, _BLOCK_BYTES))
     try:
-        if not content.isascii():
-            content.decode()
-        return _known(function, content, look)
-    except ValueError:  # not UTF-8, or a quote that is never closed
+        found = list(_look_at(blocks, len(content), look))
+    except ValueError:
         return None
+    rows = sum(each.rows for each in found)
+    return Known(rows, b"".join(each.others for each in found)) if rows else None
 
 
-def _known(function: Callable[..., Any], content: bytes, look: Look) -> Known | None:
-    places = range(look.columns)
-    kinds = b"".join(_LETTERS[look.kinds[at]] if at in look.kinds else _OTHER for at in places)
-    longest = array("I", (look.longest.get(at, _NO_LIMIT) for at in places)).tobytes()
-    rows, others = 0, []
-    for start, end in record_blocks(content, _BLOCK_BYTES):
-        found = function(content[start:end], kinds, longest)
+def read_known(content: BinaryIO, size: int, look: Look) -> Iterator[Known]:
+    """Do it while content is read, some rows at a time.
+
+    Args:
+        content: As `find_known` takes it.
+        size: Its bytes.
+        look: What to look for.
+
+    Raises:
+        ValueError: `find_known` would give None.
+    """
+    return _look_at(read_blocks(content, _BLOCK_BYTES), size, look)
+
+
+def _look_at(blocks: Iterable[bytes], size: int, look: Look) -> Iterator[Known]:
+    function = compiled(_LOOK, size)
+    if function is None:
+        raise ValueError("no LuaJIT")
+    longest = [look.longest.get(at, _NO_LIMIT) for at in range(look.columns)]
+    asked = (
+        look.letters,
+        array("I", longest).tobytes(),
+        _NO_LIMIT if look.longest_record is None else look.longest_record,
+        look.before,
+        look.after,
+        b"\0," * look.computed,
+        _YES,
+        _NO,
+    )
+    is_first = True
+    for block in blocks:
+        if not block.isascii():
+            block.decode()
+        found = function(block, *asked)
         if found is None:
-            return None
-        rows += found[0]
-        others.append(found[1])
-    if others[0].startswith(codecs.BOM_UTF8):  # DuckDB would drop it, which is part of a value
-        return None
-    return Known(rows, b"".join(others))
+            raise ValueError("something else")
+        known = Known(*found)
+        # DuckDB would drop a byte order mark at the beginning, where it is part of a value.
+        if is_first and codecs.BOM_UTF8 in {block[:3], known.others[:3]}:
+            raise ValueError("byte order mark")
+        is_first = False
+        yield known

@@ -20,22 +20,23 @@ from runner.tables.database import Database
 from runner.tables.plain_csv import plain_rows, with_line_feeds
 from runner.tables.sql import (
     CsvDialect,
-    all_blank,
     copy_csv,
     name,
-    quote_leading_mark,
     read_csv,
     read_records,
     without_mark,
 )
 from runner.tables.staging.as_is import look_in_bytes
+from runner.tables.staging.blank_rows import without_blank_rows
 from runner.tables.staging.chunk import RowChunk
 from runner.tables.staging.key_hashes import KeyHashes, key_of
 from runner.tables.staging.mapping import ColumnMapping, Pass, passed_on, staging_query
+from runner.tables.staging.staged_table import Counted, make_staged, write_sent
 
 if TYPE_CHECKING:
     from runner.tables import duckdb
     from runner.tables.staging.as_is_bytes import Known, Look
+    from runner.tables.staging.splicing import Splicer
 
 _MOST_TRIES = 3
 """Chunks that are tried in vain at most, one after the other."""
@@ -73,16 +74,6 @@ class ReadChunk(Struct, frozen=True):
         return not (self.has_null or self.has_return)
 
 
-class _Counted(Struct, frozen=True):
-    """What is in the table of staged rows."""
-
-    rows: int
-    rejected: int
-    truncated: int
-    has_blank: bool
-    """Some rows have no value, so they are no rows."""
-
-
 class ChunkMapper(Struct):
     """Maps chunks of the same source in the same way."""
 
@@ -105,6 +96,8 @@ class ChunkMapper(Struct):
     """More than 0 while it is worth trying whether rows can be passed on."""
     _tries_together: int = 0
     """More than 0 while it is worth trying whether whole chunks are sent as they are read."""
+    _splicer: Splicer | None = None
+    """Once a chunk was mapped."""
 
     @property
     def at_once(self) -> int:
@@ -251,13 +244,15 @@ class ChunkMapper(Struct):
     def _map(self, cursor: duckdb.DuckDBPyConnection, read: ReadChunk) -> RowChunk:
         chunk, goal, counted = read.chunk, read.goal, None
         if self._tries > 0 and read.is_ordinary and not self._explains:
-            counted = self._pass_on(cursor, read)
+            if self._passed is None:
+                self._passed = self._first_passed(cursor, chunk)
+            counted = self._splice(cursor, read) or self._pass_on(cursor, read)
         if counted is None:
             counted = self._stage(cursor, chunk, goal)
             if counted.has_blank:
-                chunk = self._without_blank_rows(cursor, chunk)
+                chunk = without_blank_rows(cursor, chunk, self.columns)
                 counted = self._stage(cursor, chunk, goal)
-            self._write_sent(cursor, chunk, "staged WHERE problem IS NULL")
+            write_sent(cursor, self.mappings, chunk.sent_file, "staged WHERE problem IS NULL")
         self._write_rest(cursor, chunk, read.index, counted)
         return replace(
             chunk,
@@ -267,21 +262,31 @@ class ChunkMapper(Struct):
             sent_bytes=_size(chunk.sent_file),
         )
 
-    def _pass_on(self, cursor: duckdb.DuckDBPyConnection, read: ReadChunk) -> _Counted | None:
+    def _splice(self, cursor: duckdb.DuckDBPyConnection, read: ReadChunk) -> Counted | None:
+        """Write the rows to send if bytes show some columns to be sent as they are read."""
+        if not self._passed or (read.plain_rows and len(self._passed) == len(self.mappings)):
+            return None
+        if self._splicer is None:
+            from runner.tables.staging.splicing import Splicer
+
+            self._splicer = Splicer(self.columns, self.mappings, self.blank)
+        return self._splicer.map(cursor, read.chunk, replace(read.goal, passed=self._passed))
+
+    def _pass_on(self, cursor: duckdb.DuckDBPyConnection, read: ReadChunk) -> Counted | None:
         """Write the rows to send if all values that are not computed are sent as they are read.
 
         Returns:
             None if a row has to be mapped, or may have a problem.
         """
         chunk = read.chunk
-        counted, passed = self._checked(cursor, chunk, read.goal)
+        counted, passed = self._checked(cursor, chunk, read.goal, self._passed or {})
         if counted is None or counted.rejected or counted.has_blank:
             self._tries -= 1
             return None
         self._tries = _MOST_TRIES
         is_read = len(passed) == len(self.mappings)
         if not is_read:
-            self._write_sent(cursor, chunk, "staged")
+            write_sent(cursor, self.mappings, chunk.sent_file)
         elif read.plain_rows == counted.rows:
             link_or_copy(chunk.read_file, chunk.sent_file)
             if len(self.columns) > 1:  # one column is read in a way of its own
@@ -290,23 +295,32 @@ class ChunkMapper(Struct):
             rows = read_records(chunk.read_file, chunk.dialect, self.columns)
             columns = [name(self.columns[each.source or 0]) for each in self.mappings]
             named = [f"{c} AS {m.cell}" for c, m in zip(columns, self.mappings, strict=True)]
-            self._write_sent(cursor, chunk, f"(SELECT {', '.join(named)} FROM {rows})")
+            rows = f"(SELECT {', '.join(named)} FROM {rows})"
+            write_sent(cursor, self.mappings, chunk.sent_file, rows)
         return counted
 
+    def _first_passed(self, cursor: duckdb.DuckDBPyConnection, chunk: RowChunk) -> dict[int, str]:
+        """The columns that are tried first.
+
+        A value that changes is mostly soon found, and its chunk then staged only once.
+        """
+        passed = passed_on(self.mappings, self.blank)
+        if 0 < len(passed) < len(self.mappings) and _size(chunk.read_file) > _SAMPLED_FROM:
+            changing = self._changing(cursor, chunk, passed, f" LIMIT {_SAMPLE}")
+            passed = {index: each for index, each in passed.items() if index not in changing}
+        return passed
+
     def _checked(
-        self, cursor: duckdb.DuckDBPyConnection, chunk: RowChunk, goal: Pass
-    ) -> tuple[_Counted | None, dict[int, str]]:
+        self,
+        cursor: duckdb.DuckDBPyConnection,
+        chunk: RowChunk,
+        goal: Pass,
+        passed: dict[int, str],
+    ) -> tuple[Counted | None, dict[int, str]]:
         """Make the table of staged rows, and give the columns that are passed on.
 
         A column that has a value to change is mapped from then on.
         """
-        passed = self._passed
-        if passed is None:
-            passed = passed_on(self.mappings, self.blank)
-            if 0 < len(passed) < len(self.mappings) and _size(chunk.read_file) > _SAMPLED_FROM:
-                # A value that changes is mostly soon found, and this chunk then staged only once.
-                changing = self._changing(cursor, chunk, passed, f" LIMIT {_SAMPLE}")
-                passed = {index: each for index, each in passed.items() if index not in changing}
         counted = None
         while passed:
             # If nothing is computed, the values are not needed: only whether they may be sent.
@@ -335,7 +349,7 @@ class ChunkMapper(Struct):
         found = cursor.execute(query).fetchall()[0]
         return {index for index, changes in zip(passed, found, strict=True) if changes}
 
-    def _stage(self, cursor: duckdb.DuckDBPyConnection, chunk: RowChunk, goal: Pass) -> _Counted:
+    def _stage(self, cursor: duckdb.DuckDBPyConnection, chunk: RowChunk, goal: Pass) -> Counted:
         """Make the table of staged rows.
 
         Whether a row has a problem is found faster than which one it is, and most chunks have none.
@@ -353,22 +367,13 @@ class ChunkMapper(Struct):
         chunk: RowChunk,
         goal: Pass,
         wanted: Sequence[ColumnMapping] | None = None,
-    ) -> _Counted:
+    ) -> Counted:
         read = read_records(chunk.read_file, chunk.dialect, self.columns)
         query = staging_query(self.mappings, self.columns, read, self.blank, goal, wanted=wanted)
-        cursor.execute(f"CREATE OR REPLACE TEMP TABLE staged AS {query}")
-        cut = "coalesce(sum(cut) FILTER (problem IS NULL), 0)"
-        counted = f"SELECT count(*), count(problem), {cut}, bool_or(is_blank) FROM staged"
-        rows, rejected, truncated, has_blank = cursor.execute(counted).fetchall()[0]
-        return _Counted(rows, rejected, int(truncated), bool(has_blank))
-
-    def _write_sent(self, cursor: duckdb.DuckDBPyConnection, chunk: RowChunk, rows: str) -> None:
-        cells = ", ".join(mapping.cell for mapping in self.mappings)
-        cursor.execute(copy_csv(f"SELECT {cells} FROM {rows}", chunk.sent_file, header=False))
-        quote_leading_mark(chunk.sent_file)
+        return make_staged(cursor, query)
 
     def _write_rest(
-        self, cursor: duckdb.DuckDBPyConnection, chunk: RowChunk, index: int, counted: _Counted
+        self, cursor: duckdb.DuckDBPyConnection, chunk: RowChunk, index: int, counted: Counted
     ) -> None:
         """Write the rejected rows, and the hashes of the others' keys."""
         if counted.rejected:
@@ -377,19 +382,6 @@ class ChunkMapper(Struct):
         if self.keys:
             hashes = f"(SELECT {self.keys.sql} AS hash FROM staged WHERE problem IS NULL)"
             self.keys.save(cursor, index, hashes, str(index))
-
-    def _without_blank_rows(self, cursor: duckdb.DuckDBPyConnection, chunk: RowChunk) -> RowChunk:
-        """Write a chunk's rows as read again, without those that have no value."""
-        columns = self.columns
-        read = read_records(chunk.read_file, chunk.dialect, columns)
-        file = chunk.stem.with_suffix(".filled.csv")
-        filled = f"FROM {read} WHERE NOT {all_blank([name(each) for each in columns])}"
-        rows = cursor.execute(f"SELECT count(*) FROM {read}").fetchall()[0][0]
-        left = cursor.execute(copy_csv(filled, file, header=False)).fetchall()[0][0]
-        quote_leading_mark(file)
-        file.replace(chunk.read_file)
-        dialect = CsvDialect(columns, chunk.read_file.stat().st_size)
-        return replace(chunk, dialect=dialect, blank=rows - left)
 
 
 def _size(file: Path) -> int:

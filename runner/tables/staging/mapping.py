@@ -6,7 +6,7 @@ why the row cannot be sent. Knows SQL. Knows nothing of files or of who reads th
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from msgspec import Struct
@@ -75,13 +75,20 @@ class ColumnMapping(Struct, frozen=True):
     """The expression gives a list, which becomes a JSON list."""
     gives_json: bool = False
     """The expression gives a part of JSON; if that is a text, it has no quotes."""
+    named: tuple[int, ...] = ()
+    """Indexes of source columns that an expression names."""
     with_nan: tuple[int, ...] = ()
-    """Indexes of source columns that an expression names and that may not be numbers."""
+    """Those of them that may not be numbers."""
 
     @property
     def cell(self) -> str:
         """Name of its column in staged rows and in rows to send; NULL for blank."""
         return f"c{self.index}"
+
+    @property
+    def places(self) -> tuple[int, ...]:
+        """Indexes of source columns that its values come from."""
+        return self.named if self.source is None else (self.source,)
 
     @property
     def computed(self) -> str | None:
@@ -155,18 +162,11 @@ def map_columns(
     mappings = (_map_column(c, i, places, source_columns) for i, c in enumerate(columns))
     nan = {place for place, c in enumerate(source_columns) if any(s.has_nan for s in shapes_of(c))}
     return tuple(
-        replace(each, with_nan=tuple(nan.intersection(_places(each.column, places))))
+        replace(each, with_nan=tuple(nan.intersection(each.named)))
         if each.source is None
         else replace(each, format=_format(each, shapes_of(source_columns[each.source])))
         for each in mappings
     )
-
-
-def _places(column: MappedColumn, places: Mapping[str, int]) -> Iterator[int]:
-    """The source columns that an expression names."""
-    for named in parse(column.expression or "").columns:
-        if named.lower() in places:
-            yield places[named.lower()]
 
 
 def _format(mapping: ColumnMapping, shapes: Sequence[FileShape]) -> SourceFormat | None:
@@ -200,6 +200,7 @@ def _map_column(
         index,
         None,
         is_volatile=expression.is_volatile,
+        named=tuple(places[c.lower()] for c in expression.columns if c.lower() in places),
     )
 
 

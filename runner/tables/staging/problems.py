@@ -141,8 +141,7 @@ def _checks(mapping: ColumnMapping, *, has_null: bool) -> Iterator[_Check]:
 def _row_check(mappings: Sequence[ColumnMapping], passed: Container[int]) -> list[_Check]:
     """Rows that are too long for Bulk; none if the fields are too short for that."""
     texts = [mapping for mapping in mappings if mapping.column.kind is FieldKind.TEXT]
-    longest = [mapping.column.max_length for mapping in texts]
-    if None in longest or sum(filter(None, longest)) <= MOST_ROW_CHARACTERS:
+    if not may_be_too_long(mappings):
         return []
 
     def total(of: str) -> str:
@@ -153,6 +152,13 @@ def _row_check(mappings: Sequence[ColumnMapping], passed: Container[int]) -> lis
     most = f" characters; a row may have {MOST_ROW_CHARACTERS:,}"
     message = f"'the row has ' || format('{{:,}}', {total('length')}) || {literal(most)}"
     return [_check("", is_too_long, ROW_TOO_LONG, message, may_fail=in_bytes)]
+
+
+def may_be_too_long(mappings: Sequence[ColumnMapping]) -> bool:
+    """Whether rows of texts that fit their fields may be too long for Bulk."""
+    texts = [mapping.column for mapping in mappings if mapping.column.kind is FieldKind.TEXT]
+    longest = [column.max_length for column in texts]
+    return None not in longest and sum(filter(None, longest)) > MOST_ROW_CHARACTERS
 
 
 def shown(text: str) -> str:

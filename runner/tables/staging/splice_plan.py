@@ -1,0 +1,122 @@
+"""Which cells of a row are sent as bytes that were read, and which DuckDB computes.
+
+Knows mappings. Knows nothing of files or of how rows are put together.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from msgspec import Struct
+
+from runner.job.choices import Blank
+from runner.tables.field_types import FieldKind
+from runner.tables.sources.csv import CODE_COLUMN, MESSAGE_COLUMN
+from runner.tables.staging.as_is import longest_record, shows_in_bytes
+from runner.tables.staging.as_is_bytes import Look
+from runner.tables.staging.key_hashes import key_of
+
+if TYPE_CHECKING:
+    from runner.tables.staging.mapping import ColumnMapping
+
+_WORDS = {FieldKind.BOOLEAN}
+_LEAST_SHARE = 3
+"""Of so many columns, more than one is to be sent as it is read: else it does not pay."""
+STAND_IN = "__not_read"
+"""Name of every column that DuckDB does not get: an expression over it would be an error."""
+
+
+class SplicePlan(Struct, frozen=True):
+    """Where each cell to send comes from."""
+
+    look: Look
+    """What to look for in bytes."""
+    computed: tuple[ColumnMapping, ...]
+    """Whose cells DuckDB gives, in order."""
+    passed: Mapping[int, str]
+    """Columns whose values DuckDB does not change, and SQL of whether one may have to be."""
+    columns: tuple[str, ...]
+    """The source's; each that DuckDB does not get has another name."""
+
+
+def splice_plan(
+    mappings: Sequence[ColumnMapping],
+    columns: Sequence[str],
+    passed: Mapping[int, str],
+    blank: Blank,
+) -> SplicePlan | None:
+    """Decide where each cell to send comes from.
+
+    Args:
+        mappings: How each cell is computed.
+        columns: The source's.
+        passed: Columns whose values are sent as they are read, and SQL of whether one may not be.
+        blank: What an empty value does to its field.
+
+    Returns:
+        None if bytes that were read are too little of what is sent for it to pay.
+    """
+    if len(mappings) == 1 or {CODE_COLUMN, MESSAGE_COLUMN, STAND_IN} & {*columns}:
+        return None
+    shown = {each.index for each in mappings if shows_in_bytes(each, blank)}
+    words = {index for index in shown.difference(passed) if mappings[index].column.kind in _WORDS}
+    may_be_sent = words.union(passed)
+    sent = _in_order([each for each in mappings if each.index in may_be_sent])
+    key, in_bytes = key_of(mappings), shown.intersection(sent)
+    read = [each for each in mappings if each.index not in in_bytes or each is key]
+    used = {place for each in read for place in each.places}
+    # What is used and not sent as it is read is computed.
+    sent = {i: each for i, each in sent.items() if i not in words or each.source not in used}
+    computed = tuple(each for each in mappings if each.index not in sent)
+    free = {each.source for each in sent.values() if each.index in words}
+    used |= _more(used, [at for at in range(len(columns)) if at not in free]) if read else set()
+    known = {i: each for i, each in sent.items() if i in shown and each.source not in used}
+    plain = {each.places[0]: each.column for i, each in known.items() if i not in words}
+    look = Look(
+        len(columns),
+        {place: column.kind for place, column in plain.items()},
+        {at: column.max_length for at, column in plain.items() if column.max_length is not None},
+        _longest_record(mappings, computed),
+        [sent[each.index].source if each.index in sent else None for each in mappings],
+        {each.places[0] for i, each in known.items() if i in words},
+        used,
+    )
+    if _LEAST_SHARE * len(known) <= len(columns):
+        return None
+    others = {*look.others}
+    return SplicePlan(
+        look,
+        computed,
+        {**passed, **dict.fromkeys(known, "false")},
+        tuple(name if place in others else STAND_IN for place, name in enumerate(columns)),
+    )
+
+
+def _in_order(mappings: Sequence[ColumnMapping]) -> dict[int, ColumnMapping]:
+    """As many columns as are sent in the order in which they are read, by their index."""
+    last: list[int] = []
+    chains: list[tuple[ColumnMapping, ...]] = []
+    for each in mappings:
+        (place,) = each.places
+        at = bisect_left(last, place)
+        before = chains[at - 1] if at else ()
+        last[at : at + 1] = [place]
+        chains[at : at + 1] = [(*before, each)]
+    return {each.index: each for each in chains[-1]} if chains else {}
+
+
+def _more(used: set[int], places: Sequence[int]) -> set[int]:
+    """As many places as make it two: of one column, DuckDB takes a blank value for no row."""
+    others = [place for place in places if place not in used]
+    return {*others[: max(2 - len(used), 0)]}
+
+
+def _longest_record(
+    mappings: Sequence[ColumnMapping], computed: Sequence[ColumnMapping]
+) -> int | None:
+    """How long a record may be so that the row to send is surely not too long."""
+    most = longest_record(mappings)
+    texts = [each.column for each in computed if each.column.kind is FieldKind.TEXT]
+    return most if most is None else max(most - sum(each.max_length or 0 for each in texts), 0)

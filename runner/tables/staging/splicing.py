@@ -1,0 +1,131 @@
+"""Maps a chunk of which only some cells are computed: the others stay the bytes that were read.
+
+DuckDB gets the columns that expressions use, and those of which bytes do not tell whether they are
+sent as they are read. Knows chunks and plans. Knows nothing of how other chunks are mapped.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from runner.job.choices import Blank
+from runner.luajit import can_compile
+from runner.tables.sql import CsvDialect, name, quote_leading_mark, read_csv
+from runner.tables.staging.as_is_bytes import Look, read_known
+from runner.tables.staging.chunk import RowChunk
+from runner.tables.staging.key_hashes import key_of
+from runner.tables.staging.mapping import ColumnMapping, Pass, staging_query
+from runner.tables.staging.splice import splice
+from runner.tables.staging.splice_plan import STAND_IN, SplicePlan, splice_plan
+from runner.tables.staging.staged_table import Counted, make_filled, write_cells
+
+if TYPE_CHECKING:
+    from runner.tables import duckdb
+
+_MOST_TRIES = 3
+"""Chunks that are tried in vain at most, one after the other."""
+
+
+class Splicer(Struct):
+    """Maps chunks of the same source in this way, as long as it works; threads may share it."""
+
+    columns: tuple[str, ...]
+    """The source's."""
+    mappings: Sequence[ColumnMapping]
+    """How each cell to send is computed."""
+    blank: Blank
+    """What an empty value does to its field."""
+    _tries: int = _MOST_TRIES
+    _planned: tuple[Mapping[int, str], SplicePlan | None] | None = None
+
+    def map(self, cursor: duckdb.DuckDBPyConnection, chunk: RowChunk, goal: Pass) -> Counted | None:
+        """Write the rows to send, and make the table of what DuckDB has computed.
+
+        Args:
+            cursor: Where to make it.
+            chunk: Its file of rows as read is there.
+            goal: What to look for, and columns that have been sent as they are read so far.
+
+        Returns:
+            None if a row is to be looked at closer.
+        """
+        if self._tries <= 0 or not can_compile() or not chunk.dialect.is_plain(self.columns):
+            return None
+        plan = self._plan(goal.passed)
+        if plan is None:
+            return None
+        counted = self._map(cursor, chunk, goal, plan)
+        self._tries = _MOST_TRIES if counted else self._tries - 1
+        return counted
+
+    def _plan(self, passed: Mapping[int, str]) -> SplicePlan | None:
+        if self._planned is None or self._planned[0] is not passed:
+            plan = splice_plan(self.mappings, self.columns, passed, self.blank)
+            self._planned = passed, plan
+            return plan
+        return self._planned[1]
+
+    def _map(
+        self, cursor: duckdb.DuckDBPyConnection, chunk: RowChunk, goal: Pass, plan: SplicePlan
+    ) -> Counted | None:
+        others = chunk.stem.with_suffix(".others.csv")
+        computed = chunk.stem.with_suffix(".computed.csv")
+        try:
+            rows, sent = _cut_out(chunk.read_file, others, plan.look)
+            counted = Counted(rows)
+            if plan.look.others:
+                counted = self._stage(cursor, others, goal, plan)
+            if counted.rows != rows or counted.rejected:
+                return None
+            if not plan.computed:
+                chunk.sent_file.write_bytes(b"".join(sent))
+            else:
+                write_cells(cursor, plan.computed, computed)
+                with computed.open("rb") as cells, chunk.sent_file.open("wb") as out:
+                    out.writelines(splice(sent, cells, len(plan.computed)))
+        except ValueError:
+            return None
+        finally:
+            others.unlink(missing_ok=True)
+            computed.unlink(missing_ok=True)
+        quote_leading_mark(chunk.sent_file)
+        return counted
+
+    def _stage(
+        self, cursor: duckdb.DuckDBPyConnection, others: Path, goal: Pass, plan: SplicePlan
+    ) -> Counted:
+        columns = tuple(each for each in plan.columns if each != STAND_IN)
+        read = read_csv(others, CsvDialect(columns, others.stat().st_size))
+        key = key_of(self.mappings)
+        wanted = [each for each in self.mappings if each in plan.computed or each is key]
+        query = staging_query(
+            self.mappings,
+            plan.columns,
+            f"(SELECT *, 'x' AS {name(STAND_IN)} FROM {read})",
+            self.blank,
+            replace(goal, passed=plan.passed),
+            wanted=wanted,
+        )
+        cuts = any(each.column.is_cut for each in plan.computed)
+        return make_filled(cursor, query, [each.cell for each in wanted], cuts=cuts)
+
+
+def _cut_out(read: Path, others: Path, look: Look) -> tuple[int, list[bytes]]:
+    """Write the columns that DuckDB gets; give how many rows there are, and what is sent as read.
+
+    Raises:
+        ValueError: A value has to be looked at closer.
+    """
+    rows, sent = 0, []
+    size = read.stat().st_size
+    with read.open("rb") as content, others.open("wb") as out:
+        for known in read_known(content, size, look):
+            out.write(known.others)
+            sent.append(known.sent)
+            rows += known.rows
+    return rows, sent
