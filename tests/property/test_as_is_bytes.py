@@ -12,10 +12,12 @@ from runner.job.choices import Blank
 from runner.tables import duckdb
 from runner.tables.field_types import FieldKind, MappedColumn
 from runner.tables.plain_csv import as_written, plain_rows
+from runner.tables.sql import BLANKS
 from runner.tables.staging import as_is_bytes
 from runner.tables.staging.as_is import CANONICAL_TEXT, may_change
-from runner.tables.staging.as_is_bytes import Look, find_known
+from runner.tables.staging.as_is_bytes import Look, StepsError, find_known, read_known
 from runner.tables.staging.mapping import ColumnMapping
+from runner.tables.staging.text_steps import text_steps
 from tests.luajit_choice import compile_always
 
 KINDS = sorted(as_is_bytes.KINDS - {FieldKind.TEXT})
@@ -48,7 +50,7 @@ def connection():
 def compiled():
     with MonkeyPatch.context() as patch:
         compile_always(patch)
-        patch.setattr(as_is_bytes, "_BLOCK_BYTES", 30)
+        patch.setattr(as_is_bytes, "_BLOCK_BYTES", 60)
         yield
 
 
@@ -130,3 +132,45 @@ def test_a_byte_order_mark_that_begins_the_other_columns_is_left_to_duckdb():
     found = find_known("x,k1\ny,\ufeffk2\n".encode(), Look(2, {0: FieldKind.TEXT}, {}))
     assert found is not None
     assert found.others == "k1\n\ufeffk2\n".encode()
+
+
+SIGNS = [*' abAB"#,\nÄß\t', "\u00a0", "\u3000", "\u2003", "Ł", "日"]
+
+
+@given(
+    text=st.lists(st.sampled_from(SIGNS)).map("".join),
+    expression=st.sampled_from(
+        ["trim(t)", "lower(t)", "upper(trim(t))", "t || ' #'", "'é' || t", "'x' || trim(t) || '\"'"]
+    ),
+)
+@example(text="\u00a0a", expression="trim(t)")
+@example(text="a\u3000", expression="trim(t)")
+@example(text="日", expression="trim(t)")
+@example(text="  ", expression="trim(t)")
+@example(text="  ", expression="t || ' #'")
+@example(text="\tab", expression="trim(t)")
+@example(text="abcdefghÄ", expression="upper(trim(t))")
+@example(text="abcdefghß", expression="lower(t)")
+def test_what_steps_make_of_a_text_is_what_duckdb_computes(connection, text, expression):
+    ((made,),) = connection.execute(
+        f"SELECT {expression} FROM (SELECT nullif($text, '') AS t)", {"text": text}
+    ).fetchall()
+    written = as_written(text) if {*text} & {*',"\n'} else text
+    content = f"k,{written}\nk,x\n".encode()
+    steps = text_steps(expression)
+    longest = {1: 8 - steps.added}
+    look = Look(2, {0: FieldKind.TEXT}, longest, sent=(0, 1), steps={1: steps})
+    found = first_known(content, look)
+    if found is None:
+        assert not text.isascii() or text[0] <= " " or len(made) > 8
+        return
+    assert len((made or "").encode()) <= 8
+    expected = as_written((made or "") if (made or "").strip(BLANKS) else "")
+    assert found.sent.decode().startswith(f"k,{expected}\nk,")
+
+
+def first_known(content, look):
+    try:
+        return next(read_known(io.BytesIO(content), len(content), look))
+    except StepsError as error:
+        return {(1,): None}[error.args]

@@ -27,14 +27,23 @@ COMPUTED = {
     "moment": MappedColumn("Moment", "day || 'T00:00:00Z'", FieldKind.DATETIME),
     "again": MappedColumn("Again", "text", max_length=12),
     "mark": MappedColumn("Mark", "chr(65279) || k"),
+    "trimmed": MappedColumn("Trimmed", "trim(title)", max_length=20),
+    "quoted": MappedColumn("Quoted", "'\"' || lower(title) || ' #1'", max_length=20),
+    "spaced": MappedColumn("After", "TRIM(upper(title)) || ' x'", max_length=20),
+    "titled": MappedColumn("Titled", "title || 'é,'", max_length=20),
     "flag": MappedColumn("Flag", "word = 'yes'", FieldKind.BOOLEAN),
 }
 MORE = {each.field: each for each in OTHERS} | WORDS | COMPUTED
-COLUMNS = (*(each.field for each in FIELDS), "word", "spaced", "note", "unused")
+COLUMNS = (*(each.field for each in FIELDS), "word", "spaced", "note", "title", "unused")
 odd_cells = ODD | {
     "word": ("", "TRUE", "n", "1.0", '"yes"', "maybe", " yes", "#N/A", "truely"),
     "spaced": ("", "off", "no ", "0"),
     "note": ("", " ", "  x ", '"a,b"', '"""x"""', '"x\ny"', '""', "#", "\ufeffx", "x" * 30, '" "'),
+    "title": (
+        *("", " ", "  ", "\t", "\tx", "x\t ", " Ada ", "\u00c4rger ", "STRA\u00dfe", "\u00a0x"),
+        *("x\u3000", "\u2003", '"  a,b "', '" ""q"" "', '"a\nB"', "#5", '"#5"', '""'),
+        *("x" * 19, '"x"', "\ufeff"),
+    ),
     "unused": ("", " ", '"a"', '""', "much text", '"a\n\nb"'),
 }
 
@@ -48,10 +57,10 @@ def odd_rows(draw):
     return {column: draw(st.sampled_from(odd_cells[column]))}
 
 
-USUAL_ROW = dict(zip(COLUMNS[1:], (*USUAL, "yes", "1", "note", "x"), strict=True))
+USUAL_ROW = dict(zip(COLUMNS[1:], (*USUAL, "yes", "1", "note", " The Title", "x"), strict=True))
 ROWS = 40
 ALL = tuple(MORE)
-IN_ORDER = ("upper", "text", "noted", "sum", "ok", "day", "yes", "no", "constant")
+IN_ORDER = ("upper", "text", "noted", "sum", "ok", "day", "yes", "no", "trimmed")
 
 
 @settings(max_examples=6, deadline=None)
@@ -65,6 +74,14 @@ IN_ORDER = ("upper", "text", "noted", "sum", "ok", "day", "yes", "no", "constant
 )
 @example(fields=IN_ORDER, odd={}, line_end="\n", blank=Blank.KEEP, is_cut=False, has_key=True)
 @example(fields=IN_ORDER, odd={}, line_end="\n", blank=Blank.KEEP, is_cut=True, has_key=False)
+@example(
+    fields=("sum", "ok", "day", "at", "clock", "noted", "quoted"),
+    odd={20: {"title": '"A,b"'}, 24: {"note": "\t"}, 30: {"title": "\u00c9"}},
+    line_end="\n",
+    blank=Blank.KEEP,
+    is_cut=False,
+    has_key=True,
+)
 @example(fields=ALL, odd={}, line_end="\r\n", blank=Blank.KEEP, is_cut=False, has_key=True)
 @example(
     fields=("text", "sum", "ok", "day", "at", "count"),

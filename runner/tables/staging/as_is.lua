@@ -4,7 +4,7 @@
 local MINUS, DOT, COLON = 45, 46, 58
 local FIRST_SHOWN = 33 -- a text that starts with `!` or a later byte is neither blank nor trimmed
 local MOST_DIGITS = 18
-local TEXT, WORD, OTHER, READ, UNUSED = 84, 87, 79, 82, 85 -- `T`, `W`, `O`, `R` and `U`
+local TEXT, WORD, STEPS, OTHER, READ, UNUSED = 84, 87, 83, 79, 82, 85 -- `T`, `W`, `S`, `O`, `R` and `U`
 local GOES_ON = 65535
 
 local function is_digit(byte)
@@ -135,24 +135,145 @@ local function learn(words, sent)
   end
 end
 
+local bit = require("bit")
+local WORDS = ffi.typeof("const uint64_t *")
+local HIGH_BITS = 0x8080808080808080ULL
+local SPACE = 32
+
+-- Whether all bytes are ASCII, looking at eight at a time.
+local function is_ascii(at, from, stop, size)
+  while stop - from >= 8 do
+    if bit.band(ffi.cast(WORDS, at + from)[0], HIGH_BITS) ~= 0 then
+      return false
+    end
+    from = from + 8
+  end
+  if from + 8 <= size then
+    -- Zeros for what comes after the last of them.
+    return from == stop or bit.lshift(bit.band(ffi.cast(WORDS, at + from)[0], HIGH_BITS), 64 - 8 * (stop - from)) == 0
+  end
+  for place = from, stop - 1 do
+    if at[place] >= 128 then
+      return false
+    end
+  end
+  return true
+end
+
+-- A text without spaces around it; nil if there may be other spaces, of Unicode.
+local function trimmed(at, from, stop)
+  while from < stop and at[from] == SPACE do
+    from = from + 1
+  end
+  while from < stop and at[stop - 1] == SPACE do
+    stop = stop - 1
+  end
+  local byte = at[from]
+  if from < stop and (byte == 0xC2 or (byte >= 0xE1 and byte <= 0xE3)) then
+    return nil
+  end
+  if from < stop and at[stop - 1] >= 128 then
+    if at[stop - 2] == 0xC2 or (stop - from > 2 and at[stop - 3] >= 0xE1 and at[stop - 3] <= 0xE3) then
+      return nil
+    end
+  end
+  return from, stop
+end
+
+local steps_of, learned_kinds, learned_steps = {}, "", ""
+
+-- kinds: as below. steps: of each column that has some: `@` and what is done (1 trims, 2 lower case, 4 upper case,
+-- 8 always in quotes), and what comes before and after the value, each with U+0000 at its end.
+local function learn_steps(kinds, steps)
+  if kinds == learned_kinds and steps == learned_steps then
+    return
+  end
+  local column = 0
+  for done, before, after in steps:gmatch("(.)([^%z]*)%z([^%z]*)%z") do
+    column = kinds:find("S", column + 1, true)
+    local bits = done:byte() - 64
+    steps_of[column - 1] = {
+      trims = bit.band(bits, 1) ~= 0,
+      lowers = bit.band(bits, 2) ~= 0,
+      changes_case = bit.band(bits, 6) ~= 0,
+      quotes = bit.band(bits, 8) ~= 0,
+      before = before,
+      after = after,
+    }
+  end
+  learned_kinds, learned_steps = kinds, steps
+end
+
 local out_size, sent_size = 1024, 1024
 local out, sent = BUFFER(out_size), BUFFER(sent_size)
 
+-- Writes what the steps make of a value that is not blank; gives where it ends, or nil if that is to be looked at closer.
+local function write_steps(at, from, stop, size, step, quotes, most, value_size, used)
+  local first, last = from, stop
+  if step.trims then
+    first, last = trimmed(at, from, stop)
+    if not first then
+      return nil
+    end
+  end
+  local left = last - first
+  if value_size - (stop - from - left) > most then
+    return nil
+  end
+  local before, after = step.before, step.after
+  if #before == 0 then
+    if left == 0 then
+      if #after == 0 then
+        return used
+      end
+      return nil
+    elseif at[first] < FIRST_SHOWN then
+      return nil
+    end
+  end
+  if quotes then
+    sent[used] = QUOTE
+    used = used + 1
+  end
+  ffi.copy(sent + used, before, #before)
+  used = used + #before
+  if not step.changes_case then
+    ffi.copy(sent + used, at + first, left)
+  elseif is_ascii(at, first, last, size) then
+    local text = ffi.string(at + first, left)
+    text = step.lowers and text:lower() or text:upper()
+    ffi.copy(sent + used, text, left)
+  else
+    return nil
+  end
+  used = used + left
+  ffi.copy(sent + used, after, #after)
+  used = used + #after
+  if quotes then
+    sent[used] = QUOTE
+    used = used + 1
+  end
+  return used
+end
+
 -- content: whole records. kinds: a letter for each column. Cells that are sent as they are read are Text, Boolean,
 -- Integer, Number, Date, M for a datetime, C for a time, or Other, of which bytes do not tell; cells that are not
--- are Words that mean yes or no, Read or Unused. longest: bytes that each text may have, as 32-bit numbers. longest_record: bytes.
+-- are Words that mean yes or no, texts of which Steps make others, Read or Unused. longest: bytes that each text may have, as 32-bit numbers. longest_record: bytes.
 -- first: how many computed cells come before the first sent as it is read. after: how many come after the cell of
 -- each column, as 16-bit numbers; GOES_ON where none do, and cell and comma are sent with the next column's.
 -- places: `\0,` as often as there are computed cells. yes, no: small words, each with a comma.
+-- steps: as `learn_steps` takes them.
 --
 -- Gives the number of records, the cells that are Other or Read as CSV, and the rows to send, with `\0` where a
--- cell is to be computed (nothing if no cell ends a run); nil if one has to be looked at closer.
-return function(content, kinds, longest, longest_record, first, after, places, yes, no)
+-- cell is to be computed (nothing if no cell ends a run); nil if one has to be looked at closer; if that is because of
+-- its steps, false and the column.
+return function(content, kinds, longest, longest_record, first, after, places, yes, no, steps)
   local at, size, columns = ffi.cast(BYTES, content), #content, #kinds
   local kind_of, most = ffi.cast(BYTES, kinds), ffi.cast("const uint32_t *", longest)
   local after_of = ffi.cast("const uint16_t *", after)
   learn(yes, TRUE)
   learn(no, FALSE)
+  learn_steps(kinds, steps)
   local has_hash = find(at, HASH, 0, size) >= 0
   local from, rows, length, used = 0, 0, 0, 0
   local column, began, stop, has_quotes, is_shown, run = 0, 0, 0, false, false, 0
@@ -160,7 +281,7 @@ return function(content, kinds, longest, longest_record, first, after, places, y
     out, out_size = grown(out, 0, size)
   end
   -- A record has a byte for each column at least, and a word may become longer: `0` is `false`.
-  local most_sent = 3 * size + (size / columns + 1) * #places
+  local most_sent = 3 * size + (size / columns + 1) * (#places + 2 * columns + #steps)
   if sent_size < most_sent then
     sent, sent_size = grown(sent, 0, most_sent)
   end
@@ -179,10 +300,11 @@ return function(content, kinds, longest, longest_record, first, after, places, y
       end
     end
     local kind = kind_of[column]
-    local is_sent = kind ~= READ and kind ~= UNUSED and kind ~= WORD
+    local is_sent = kind ~= READ and kind ~= UNUSED and kind ~= WORD and kind ~= STEPS
     local ends, value_size
+    local needs, inset = false, 0
     if has_quotes and at[from] == QUOTE then
-      local needs
+      inset = 1
       ends, value_size, needs = end_of_quoted(at, from, size, has_hash)
       if not ends then
         return nil
@@ -237,6 +359,17 @@ return function(content, kinds, longest, longest_record, first, after, places, y
       end
       ffi.copy(sent + used, word, #word)
       used = used + #word
+    elseif kind == STEPS then
+      if value_size > 0 then
+        local step = steps_of[column]
+        local quotes = needs or step.quotes or (has_hash and find(at, HASH, from, ends) >= 0)
+        used = write_steps(at, from + inset, ends - inset, size, step, quotes, most[column], value_size, used)
+        if not used then
+          return false, column
+        end
+      end
+      sent[used] = COMMA
+      used = used + 1
     elseif kind ~= UNUSED and value_size > 0 and not is_canonical(kind, at, from, ends) then
       return nil
     end

@@ -19,6 +19,7 @@ from runner.luajit import compiled
 from runner.tables.field_types import FieldKind
 from runner.tables.plain_csv import read_blocks, record_blocks
 from runner.tables.staging.canonical_values import NO, YES
+from runner.tables.staging.text_steps import TextSteps
 
 _LOOK = Path(__file__).with_name("as_is.lua")
 _BLOCK_BYTES = 64_000
@@ -33,7 +34,7 @@ _LETTERS = {
     FieldKind.DATETIME: b"M",
     FieldKind.TIME: b"C",
 }
-_WORD, _OTHER, _READ, _UNUSED = b"W", b"O", b"R", b"U"
+_WORD, _STEPS, _OTHER, _READ, _UNUSED = b"W", b"S", b"O", b"R", b"U"
 _YES, _NO = (",".join((*words, "")).encode() for words in (YES, NO))
 KINDS = frozenset(_LETTERS)
 """Kinds whose values bytes show to be sent as they are read."""
@@ -54,6 +55,8 @@ class Look(Struct, frozen=True):
     """The place of each cell to send, rising; None: the cell is computed. If not given: all."""
     words: Collection[int] = ()
     """The places of booleans that are sent as `true` or `false`, however they are written."""
+    steps: Mapping[int, TextSteps] = {}
+    """Of texts that are made of those that were read, by their place."""
     used: Container[int] = ()
     """The places of values that are not sent, or are not to be as they are, and are needed."""
 
@@ -84,12 +87,13 @@ class Look(Struct, frozen=True):
         """How many computed cells come after each cell, and where the next cell goes on."""
         found = [0] * self.columns if self.sent is not None else [_GOES_ON] * self.columns
         last: int | None = None
+        made = {*self.words, *self.steps}
         for place in self.sent or ():
             if place is None:
                 if last is not None:
                     found[last] += 1
             else:
-                if last == place - 1 and not (found[last] or {last, place} & {*self.words}):
+                if last == place - 1 and not (found[last] or {last, place} & made):
                     found[last] = _GOES_ON
                 found[place], last = 0, place
         return array("H", found).tobytes()
@@ -97,10 +101,16 @@ class Look(Struct, frozen=True):
     def _letter(self, place: int, *, is_sent: bool) -> bytes:
         if place in self.words:
             return _WORD
+        if place in self.steps:
+            return _STEPS
         if not is_sent:
             return _READ if place in self.used else _UNUSED
         kind = self.kinds.get(place)
         return _OTHER if kind is None or place in self.used else _LETTERS[kind]
+
+
+class StepsError(ValueError):
+    """A text has to be looked at by DuckDB; its argument is the column's place."""
 
 
 class Known(Struct, frozen=True):
@@ -161,6 +171,7 @@ def _look_at(blocks: Iterable[bytes], size: int, look: Look) -> Iterator[Known]:
         b"\0," * look.computed,
         _YES,
         _NO,
+        b"".join(look.steps[at].encoded for at in sorted(look.steps)),
     )
     is_first = True
     for block in blocks:
@@ -169,6 +180,8 @@ def _look_at(blocks: Iterable[bytes], size: int, look: Look) -> Iterator[Known]:
         found = function(block, *asked)
         if found is None:
             raise ValueError("something else")
+        if not found[0]:
+            raise StepsError(found[1])
         known = Known(*found)
         # DuckDB would drop a byte order mark at the beginning, where it is part of a value.
         if is_first and codecs.BOM_UTF8 in {block[:3], known.others[:3]}:

@@ -264,13 +264,14 @@ class ChunkMapper(Struct):
 
     def _splice(self, cursor: duckdb.DuckDBPyConnection, read: ReadChunk) -> Counted | None:
         """Write the rows to send if bytes show some columns to be sent as they are read."""
-        if not self._passed or (read.plain_rows and len(self._passed) == len(self.mappings)):
+        passed = self._passed or {}
+        if read.plain_rows and len(passed) == len(self.mappings):
             return None
         if self._splicer is None:
             from runner.tables.staging.splicing import Splicer
 
             self._splicer = Splicer(self.columns, self.mappings, self.blank)
-        return self._splicer.map(cursor, read.chunk, replace(read.goal, passed=self._passed))
+        return self._splicer.map(cursor, read.chunk, replace(read.goal, passed=passed))
 
     def _pass_on(self, cursor: duckdb.DuckDBPyConnection, read: ReadChunk) -> Counted | None:
         """Write the rows to send if all values that are not computed are sent as they are read.

@@ -1,4 +1,4 @@
-"""Which cells of a row are sent as bytes that were read, and which DuckDB computes.
+"""Which cells of a row come from the bytes that were read, and which DuckDB computes.
 
 Knows mappings. Knows nothing of files or of how rows are put together.
 """
@@ -6,7 +6,7 @@ Knows mappings. Knows nothing of files or of how rows are put together.
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from msgspec import Struct
@@ -17,6 +17,7 @@ from runner.tables.sources.csv import CODE_COLUMN, MESSAGE_COLUMN
 from runner.tables.staging.as_is import longest_record, shows_in_bytes
 from runner.tables.staging.as_is_bytes import Look
 from runner.tables.staging.key_hashes import key_of
+from runner.tables.staging.text_steps import TextSteps, text_steps
 
 if TYPE_CHECKING:
     from runner.tables.staging.mapping import ColumnMapping
@@ -46,6 +47,7 @@ def splice_plan(
     columns: Sequence[str],
     passed: Mapping[int, str],
     blank: Blank,
+    odd: Container[int] = (),
 ) -> SplicePlan | None:
     """Decide where each cell to send comes from.
 
@@ -54,6 +56,7 @@ def splice_plan(
         columns: The source's.
         passed: Columns whose values are sent as they are read, and SQL of whether one may not be.
         blank: What an empty value does to its field.
+        odd: Places of columns whose texts only DuckDB can change.
 
     Returns:
         None if bytes that were read are too little of what is sent for it to pay.
@@ -62,25 +65,32 @@ def splice_plan(
         return None
     shown = {each.index for each in mappings if shows_in_bytes(each, blank)}
     words = {index for index in shown.difference(passed) if mappings[index].column.kind in _WORDS}
-    may_be_sent = words.union(passed)
+    steps = _steps(mappings, blank, odd)
+    may_be_sent = words.union(passed, steps)
     sent = _in_order([each for each in mappings if each.index in may_be_sent])
-    key, in_bytes = key_of(mappings), shown.intersection(sent)
+    made = words.union(steps)
+    key, in_bytes = key_of(mappings), shown.union(steps).intersection(sent)
     read = [each for each in mappings if each.index not in in_bytes or each is key]
     used = {place for each in read for place in each.places}
     # What is used and not sent as it is read is computed.
-    sent = {i: each for i, each in sent.items() if i not in words or each.source not in used}
+    sent = {i: each for i, each in sent.items() if i not in made or each.places[0] not in used}
     computed = tuple(each for each in mappings if each.index not in sent)
-    free = {each.source for each in sent.values() if each.index in words}
+    free = {each.places[0] for i, each in sent.items() if i in made}
     used |= _more(used, [at for at in range(len(columns)) if at not in free]) if read else set()
-    known = {i: each for i, each in sent.items() if i in shown and each.source not in used}
-    plain = {each.places[0]: each.column for i, each in known.items() if i not in words}
+    known = {i: each for i, each in sent.items() if i in in_bytes and each.places[0] not in used}
+    plain = {each.places[0]: each.column for i, each in known.items() if i not in made}
+    taken = {sent[i].places[0]: each for i, each in steps.items() if i in sent}
+    longest = {at: column.max_length for at, column in plain.items()} | {
+        each.places[0]: _longest(each, steps[i]) for i, each in sent.items() if i in steps
+    }
     look = Look(
         len(columns),
         {place: column.kind for place, column in plain.items()},
-        {at: column.max_length for at, column in plain.items() if column.max_length is not None},
-        _longest_record(mappings, computed),
-        [sent[each.index].source if each.index in sent else None for each in mappings],
+        {at: most for at, most in longest.items() if most is not None},
+        _longest_record(mappings, computed, taken.values()),
+        [each.places[0] if each.index in sent else None for each in mappings],
         {each.places[0] for i, each in known.items() if i in words},
+        taken,
         used,
     )
     if _LEAST_SHARE * len(known) <= len(columns):
@@ -114,9 +124,36 @@ def _more(used: set[int], places: Sequence[int]) -> set[int]:
 
 
 def _longest_record(
-    mappings: Sequence[ColumnMapping], computed: Sequence[ColumnMapping]
+    mappings: Sequence[ColumnMapping],
+    computed: Sequence[ColumnMapping],
+    steps: Iterable[TextSteps],
 ) -> int | None:
     """How long a record may be so that the row to send is surely not too long."""
     most = longest_record(mappings)
     texts = [each.column for each in computed if each.column.kind is FieldKind.TEXT]
-    return most if most is None else max(most - sum(each.max_length or 0 for each in texts), 0)
+    if most is None:
+        return None
+    more = sum(each.max_length or 0 for each in texts) + sum(each.added for each in steps)
+    return max(most - more, 0)
+
+
+def _steps(
+    mappings: Sequence[ColumnMapping], blank: Blank, odd: Container[int]
+) -> dict[int, TextSteps]:
+    """The expressions that a look at the bytes computes, by their index."""
+    found: dict[int, TextSteps] = {}
+    for each in mappings:
+        column = each.column
+        is_text = column.kind is FieldKind.TEXT and not (column.is_list or column.is_file)
+        if each.computed is None or each.format or blank is Blank.CLEAR or column.identifies:
+            continue  # keys are trimmed
+        steps = text_steps(column.expression or "") if is_text and not column.found_by else None
+        if steps and each.places[0] not in odd and _longest(each, steps) != 0:
+            found[each.index] = steps
+    return found
+
+
+def _longest(mapping: ColumnMapping, steps: TextSteps) -> int | None:
+    """How many bytes a text may have before something is added to it."""
+    most = mapping.column.max_length
+    return most if most is None else max(most - steps.added, 0)

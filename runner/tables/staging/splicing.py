@@ -16,7 +16,7 @@ from msgspec.structs import replace
 from runner.job.choices import Blank
 from runner.luajit import can_compile
 from runner.tables.sql import CsvDialect, name, quote_leading_mark, read_csv
-from runner.tables.staging.as_is_bytes import Look, read_known
+from runner.tables.staging.as_is_bytes import Look, StepsError, read_known
 from runner.tables.staging.chunk import RowChunk
 from runner.tables.staging.key_hashes import key_of
 from runner.tables.staging.mapping import ColumnMapping, Pass, staging_query
@@ -41,7 +41,9 @@ class Splicer(Struct):
     blank: Blank
     """What an empty value does to its field."""
     _tries: int = _MOST_TRIES
-    _planned: tuple[Mapping[int, str], SplicePlan | None] | None = None
+    _odd: frozenset[int] = frozenset()
+    """Places of columns that had a text that only DuckDB can change."""
+    _planned: tuple[Mapping[int, str], frozenset[int], SplicePlan | None] | None = None
 
     def map(self, cursor: duckdb.DuckDBPyConnection, chunk: RowChunk, goal: Pass) -> Counted | None:
         """Write the rows to send, and make the table of what DuckDB has computed.
@@ -59,16 +61,20 @@ class Splicer(Struct):
         plan = self._plan(goal.passed)
         if plan is None:
             return None
-        counted = self._map(cursor, chunk, goal, plan)
+        try:
+            counted = self._map(cursor, chunk, goal, plan)
+        except StepsError as error:
+            self._odd |= {*error.args}
+            return self.map(cursor, chunk, goal)
         self._tries = _MOST_TRIES if counted else self._tries - 1
         return counted
 
     def _plan(self, passed: Mapping[int, str]) -> SplicePlan | None:
-        if self._planned is None or self._planned[0] is not passed:
-            plan = splice_plan(self.mappings, self.columns, passed, self.blank)
-            self._planned = passed, plan
-            return plan
-        return self._planned[1]
+        odd, planned = self._odd, self._planned
+        if planned is None or planned[0] is not passed or planned[1] != odd:
+            plan = splice_plan(self.mappings, self.columns, passed, self.blank, odd)
+            planned = self._planned = passed, odd, plan
+        return planned[2]
 
     def _map(
         self, cursor: duckdb.DuckDBPyConnection, chunk: RowChunk, goal: Pass, plan: SplicePlan
@@ -88,6 +94,8 @@ class Splicer(Struct):
                 write_cells(cursor, plan.computed, computed)
                 with computed.open("rb") as cells, chunk.sent_file.open("wb") as out:
                     out.writelines(splice(sent, cells, len(plan.computed)))
+        except StepsError:
+            raise
         except ValueError:
             return None
         finally:
