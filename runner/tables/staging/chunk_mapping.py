@@ -27,16 +27,15 @@ from runner.tables.sql import (
     without_mark,
 )
 from runner.tables.staging.as_is import look_in_bytes
-from runner.tables.staging.blank_rows import without_blank_rows
 from runner.tables.staging.chunk import RowChunk
 from runner.tables.staging.key_hashes import KeyHashes, key_of
 from runner.tables.staging.mapping import ColumnMapping, Pass, passed_on, staging_query
-from runner.tables.staging.staged_table import Counted, make_staged, write_sent
 
 if TYPE_CHECKING:
     from runner.tables import duckdb
     from runner.tables.staging.as_is_bytes import Known, Look
     from runner.tables.staging.splicing import Splicer
+    from runner.tables.staging.staged_table import Counted
 
 _MOST_TRIES = 3
 """Chunks that are tried in vain at most, one after the other."""
@@ -250,9 +249,11 @@ class ChunkMapper(Struct):
         if counted is None:
             counted = self._stage(cursor, chunk, goal)
             if counted.has_blank:
+                from runner.tables.staging.blank_rows import without_blank_rows
+
                 chunk = without_blank_rows(cursor, chunk, self.columns)
                 counted = self._stage(cursor, chunk, goal)
-            write_sent(cursor, self.mappings, chunk.sent_file, "staged WHERE problem IS NULL")
+            self._write_sent(cursor, chunk, "staged WHERE problem IS NULL")
         self._write_rest(cursor, chunk, read.index, counted)
         return replace(
             chunk,
@@ -287,7 +288,7 @@ class ChunkMapper(Struct):
         self._tries = _MOST_TRIES
         is_read = len(passed) == len(self.mappings)
         if not is_read:
-            write_sent(cursor, self.mappings, chunk.sent_file)
+            self._write_sent(cursor, chunk, "staged")
         elif read.plain_rows == counted.rows:
             link_or_copy(chunk.read_file, chunk.sent_file)
             if len(self.columns) > 1:  # one column is read in a way of its own
@@ -296,8 +297,7 @@ class ChunkMapper(Struct):
             rows = read_records(chunk.read_file, chunk.dialect, self.columns)
             columns = [name(self.columns[each.source or 0]) for each in self.mappings]
             named = [f"{c} AS {m.cell}" for c, m in zip(columns, self.mappings, strict=True)]
-            rows = f"(SELECT {', '.join(named)} FROM {rows})"
-            write_sent(cursor, self.mappings, chunk.sent_file, rows)
+            self._write_sent(cursor, chunk, f"(SELECT {', '.join(named)} FROM {rows})")
         return counted
 
     def _first_passed(self, cursor: duckdb.DuckDBPyConnection, chunk: RowChunk) -> dict[int, str]:
@@ -369,9 +369,16 @@ class ChunkMapper(Struct):
         goal: Pass,
         wanted: Sequence[ColumnMapping] | None = None,
     ) -> Counted:
+        from runner.tables.staging.staged_table import make_staged
+
         read = read_records(chunk.read_file, chunk.dialect, self.columns)
         query = staging_query(self.mappings, self.columns, read, self.blank, goal, wanted=wanted)
         return make_staged(cursor, query)
+
+    def _write_sent(self, cursor: duckdb.DuckDBPyConnection, chunk: RowChunk, rows: str) -> None:
+        from runner.tables.staging.staged_table import write_sent
+
+        write_sent(cursor, self.mappings, chunk.sent_file, rows)
 
     def _write_rest(
         self, cursor: duckdb.DuckDBPyConnection, chunk: RowChunk, index: int, counted: Counted

@@ -68,10 +68,7 @@ def write_cells(
 
 
 def write_sent(
-    cursor: duckdb.DuckDBPyConnection,
-    mappings: Sequence[ColumnMapping],
-    file: Path,
-    rows: str = "staged",
+    cursor: duckdb.DuckDBPyConnection, mappings: Sequence[ColumnMapping], file: Path, rows: str
 ) -> None:
     """Write the rows to send."""
     write_cells(cursor, mappings, file, rows)
