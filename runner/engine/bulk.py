@@ -129,8 +129,6 @@ class BulkWrite:
             if part.index in under_way:
                 yield part
                 continue
-            if collected_in(self._write.ledger.inherited(part.index), folder) is not None:
-                part.file.unlink()  # its results are here: nothing of it is uploaded again
             waiting.append(part)
         yield from waiting
         yield from parts
@@ -193,7 +191,6 @@ class BulkWrite:
                 self._write.results.add_part(answer.results)
             except UnexpectedAnswerError as error:
                 self._loop.stop(error)
-            part.file.unlink(missing_ok=True)  # a resume would write the same again
         if self._loop.stopped_by is None:
             self._continue(part, answer)
 

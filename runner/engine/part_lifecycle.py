@@ -49,12 +49,11 @@ def collected_in(line: PartRecord | None, folder: Path) -> Collected | None:
 
 
 def part_of(line: PartRecord, columns: tuple[str, ...], folder: Path) -> Part:
-    """A part as it was recorded; its file may be gone."""
+    """A part as it was recorded, without its rows."""
     return Part(
         index=line.part,
-        file=line.file or folder,
+        folder=folder,
         rows=line.rows or 0,
-        bytes=line.bytes or 0,
         sha256=line.sha256 or "",
         columns=columns,
         first_row=line.first_row or 0,
@@ -155,7 +154,7 @@ class PartLifecycle:
         while True:
             step = next_step(self._status)
             if step is Step.ACCOUNT:
-                found = collected_in(self._line, self._part.file.parent)
+                found = collected_in(self._line, self._part.folder)
                 if found is not None:
                     return found
                 self._status = replace(self._status, recorded=str(JobState.JOB_COMPLETE))
@@ -185,9 +184,8 @@ class PartLifecycle:
             first_row=part.first_row,
             last_row=part.last_row,
             rows=part.rows,
-            bytes=part.bytes,
+            bytes=part.content.length,
             sha256=part.sha256,
-            file=part.file,
             began=datetime.now(UTC),
         )
 
@@ -253,7 +251,7 @@ class PartLifecycle:
 
     def _upload(self) -> None:
         try:
-            ingest.upload(self._session, self._info.id, self._part.file)
+            ingest.upload(self._session, self._info.id, self._part.content)
         except TransportError:
             if self._tries >= self._session.retrier.policy.attempts:
                 raise
@@ -321,7 +319,7 @@ class PartLifecycle:
                 self._session,
                 self._info.id,
                 kind,
-                self._part.file.with_suffix(f".{kind.name.lower()}.csv"),
+                self._part.file(f"{kind.name.lower()}.csv"),
                 expected=ingest.rows_in(kind, self._info),
             )
             for kind in ResultSet

@@ -13,7 +13,6 @@ from contextlib import contextmanager
 from copy import copy
 from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
-from pathlib import Path
 from threading import Lock
 
 from msgspec import Struct
@@ -168,7 +167,7 @@ class Session:
         path: str,
         *,
         json: object | None = None,
-        content: bytes | Path | None = None,
+        content: bytes | None = None,
         headers: Mapping[str, str] | None = None,
         params: Mapping[str, str] | None = None,
         idempotent: bool | None = None,
@@ -179,7 +178,7 @@ class Session:
             method: GET, POST, PATCH, PUT or DELETE.
             path: `/services/...`, or relative to the API version, such as `/sobjects`.
             json: The body as JSON.
-            content: The body as bytes, or a file that is sent from its start on each try.
+            content: The body as bytes.
             headers: Besides the session's own, which they override.
             params: The query string, unencoded.
             idempotent: Whether executing it twice is the same as once; None: by the method.

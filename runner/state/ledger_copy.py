@@ -17,7 +17,7 @@ from msgspec import Struct
 from runner.errors import StateError, UsageError
 from runner.state.ledger_file import open_ledger
 
-_PATHS = (("runs", "folder"), ("tasks", "results"), ("parts", "file"))
+_PATHS = (("runs", "folder"), ("tasks", "results"))
 """Columns with paths in the state folder."""
 _WITH_JOBS = ("runs", "watermarks", "delivered", "mirrors", "notifications")
 _OF_JOBS = (

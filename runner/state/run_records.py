@@ -62,7 +62,6 @@ class PartRecord(Struct, frozen=True):
     rows: int | None = None
     bytes: int | None = None
     sha256: str | None = None
-    file: Path | None = None
     bulk_job_id: str | None = None
     results: str | None = None
     """Those of its rows, in the form of what sends the part; until the task's end is final."""
@@ -295,7 +294,6 @@ def part_of(row: Row) -> PartRecord:
         rows=row["rows"],
         bytes=row["bytes"],
         sha256=row["sha256"],
-        file=_path(row["file"]),
         bulk_job_id=row["bulk_job_id"],
         results=row["results"],
         began=_moment(row["began"]),
@@ -366,7 +364,6 @@ def part_columns(part: PartRecord, updated: datetime) -> Columns:
         "rows": part.rows,
         "bytes": part.bytes,
         "sha256": part.sha256,
-        "file": path_text(part.file),
         "bulk_job_id": part.bulk_job_id,
         "results": part.results,
         "began": moment_text(part.began or updated),

@@ -78,7 +78,8 @@ def staged(content, fields, blank, *, is_fast):
         staging.load(FileSource(folder / "source.csv", FileShape(FileFormat.CSV)))
         staging.map(fields, blank=blank)
         settle_duplicates(staging, Duplicates.FAIL)
-        sent = b"".join(part.file.read_bytes() for part in staging.parts(folder / "parts"))
+        parts = staging.parts(folder / "parts")
+        sent = b"".join(piece for part in parts for piece in part.content.pieces())
         known = [(c.first_row, c.rows, c.rejected, c.sent_bytes, c.blank) for c in staging.chunks]
         problems = [
             staging.database.connection.execute(f"FROM {c.rejected_rows()} ORDER BY row").fetchall()

@@ -22,7 +22,7 @@ from runner.job.model import Verb
 from runner.salesforce.bulk.csv_pages import save_pages
 from runner.salesforce.bulk.job import JobInfo, JobState, Pace, job_of, wait_for_end
 from runner.salesforce.http.json_answers import read_json
-from runner.salesforce.http.messages import OrgRequest, json_body, path_of, segment
+from runner.salesforce.http.messages import Content, OrgRequest, json_body, path_of, segment
 from runner.salesforce.http.retry import Pause
 from runner.salesforce.http.retry_table import Action, Decision, Wait
 from runner.salesforce.session import Session
@@ -95,13 +95,13 @@ def create_request(spec: IngestSpec) -> OrgRequest:
     return OrgRequest("POST", _PATH, _JSON, body=body, idempotent=True)
 
 
-def upload_request(job_id: str, file: Path) -> OrgRequest:
+def upload_request(job_id: str, content: Content) -> OrgRequest:
     """Upload the rows: UTF-8, commas, LF. Only once per job: a second upload spoils it."""
     return OrgRequest(
         "PUT",
         f"{_job_path(job_id)}/batches",
         {"Content-Type": "text/csv"},
-        body=file,
+        body=content,
         idempotent=False,
     )
 
@@ -213,7 +213,7 @@ def _created(listed: _ListedJob) -> datetime:
         ) from error
 
 
-def upload(session: Session, job_id: str, file: Path) -> None:
+def upload(session: Session, job_id: str, content: Content) -> None:
     """Upload a job's rows.
 
     Raises:
@@ -222,7 +222,7 @@ def upload(session: Session, job_id: str, file: Path) -> None:
         OrgError: The org refused.
     """
     try:
-        _upload_once(session, job_id, file)
+        _upload_once(session, job_id, content)
     except TransportError as error:
         with suppress(OrgError):
             abort(session, job_id)
@@ -236,8 +236,8 @@ def upload(session: Session, job_id: str, file: Path) -> None:
         ) from error
 
 
-def _upload_once(session: Session, job_id: str, file: Path) -> None:
-    status = session.send(upload_request(job_id, file)).status
+def _upload_once(session: Session, job_id: str, content: Content) -> None:
+    status = session.send(upload_request(job_id, content)).status
     if status != HTTPStatus.CREATED:
         # A proxy answered, and closing the job would end it without rows.
         raise TransportError(f"the answer was {status} instead of 201.", may_have_arrived=True)

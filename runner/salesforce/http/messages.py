@@ -7,9 +7,10 @@ sessions or retries. Secrets are held as `Secret`, so that no repr shows one.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from http import HTTPStatus
 from pathlib import Path
+from typing import Protocol
 from urllib.parse import quote, urlencode, urlsplit
 
 from msgspec import Struct, field
@@ -18,6 +19,17 @@ from runner.credentials import Secret
 
 _REPEATABLE_METHODS = frozenset({"GET", "HEAD", "PUT", "PATCH", "DELETE"})
 _SHOWN_CHARACTERS = 200
+
+
+class Content(Protocol):
+    """A body that is read anew each time it is sent."""
+
+    @property
+    def length(self) -> int:
+        """In bytes."""
+
+    def pieces(self) -> Iterator[bytes]:
+        """All of it."""
 
 
 class FileBody(Struct, frozen=True):
@@ -47,8 +59,8 @@ class OrgRequest(Struct, frozen=True):
     params: Mapping[str, str] = field(default_factory=dict)
     form: Mapping[str, str | Secret] | None = None
     """Sent as `application/x-www-form-urlencoded`."""
-    body: bytes | Path | FileBody | None = None
-    """Bytes, or a file that is read from its start on each try, alone or with bytes around it."""
+    body: bytes | Content | FileBody | None = None
+    """Where it is not bytes, it is read from its start on each try."""
     idempotent: bool | None = None
     """Whether executing it twice is the same as once; None: by the method."""
     divisible: bool = False

@@ -12,15 +12,14 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import ExitStack, suppress
 from functools import partial
 from http import HTTPStatus
-from pathlib import Path
 from threading import Lock
 from types import TracebackType
-from typing import TYPE_CHECKING, BinaryIO, Self
+from typing import TYPE_CHECKING, Self
 from urllib.parse import urlsplit
 
 from runner.content_encoding import ACCEPTED, EncodingError, decode_body
 from runner.credentials import Secret
-from runner.errors import DamagedAnswerError, StateError, UsageError
+from runner.errors import DamagedAnswerError, UsageError
 from runner.salesforce.http.answer import Answer
 from runner.salesforce.http.direct import Connections
 from runner.salesforce.http.failures import mapped_failures
@@ -87,7 +86,7 @@ class Transport:
             upload = FileUpload(request.body) if isinstance(request.body, FileBody) else None
             timeout = self._question_timeout if request.method == "GET" else self._timeout
             with mapped_failures(request, upload):
-                outgoing = _outgoing(request, upload, stack)
+                outgoing = _outgoing(request, upload)
                 answer = self._connections(request.url).send(outgoing, timeout)
             stack.callback(answer.close)
             headers = answer.headers
@@ -157,7 +156,7 @@ def _may_need_proxy(url: str) -> bool:
     return bool(getproxies())
 
 
-def _outgoing(request: OrgRequest, upload: FileUpload | None, stack: ExitStack) -> Outgoing:
+def _outgoing(request: OrgRequest, upload: FileUpload | None) -> Outgoing:
     headers = {
         "User-Agent": f"sfrunner/{__version__}",
         "Accept": "*/*",
@@ -173,10 +172,10 @@ def _outgoing(request: OrgRequest, upload: FileUpload | None, stack: ExitStack) 
         body, length = (form,), len(form)
     elif upload is not None:
         body, length = upload.pieces(), upload.body.length
-    elif isinstance(request.body, Path):
-        body, length = _opened(request.body, stack)
     elif isinstance(request.body, bytes):
         body, length = (request.body,), len(request.body)
+    elif request.body is not None and not isinstance(request.body, FileBody):
+        body, length = request.body.pieces(), request.body.length
     return Outgoing(request.method, request.target, headers, body, length)
 
 
@@ -201,30 +200,6 @@ def _readable(chunks: Iterator[bytes]) -> bytes:
     with suppress(DamagedAnswerError):
         read.extend(chunks)
     return b"".join(read)
-
-
-def _opened(file: Path, stack: ExitStack) -> tuple[Iterator[bytes], int]:
-    """The pieces of a file, and its length."""
-    try:
-        stream = stack.enter_context(file.open("rb"))
-        return _pieces(file, stream), os.fstat(stream.fileno()).st_size
-    except OSError as error:
-        raise _unreadable(file, error) from error
-
-
-def _pieces(file: Path, stream: BinaryIO) -> Iterator[bytes]:
-    try:
-        while piece := stream.read(_PIECE_BYTES):
-            yield piece
-    except OSError as error:
-        raise _unreadable(file, error) from error
-
-
-def _unreadable(file: Path, error: OSError) -> StateError:
-    return StateError(
-        f"{file} cannot be read: {error.strerror}",
-        hint="It belongs to this run; start a new run.",
-    )
 
 
 def trusted() -> ssl.SSLContext:

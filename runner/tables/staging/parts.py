@@ -1,7 +1,8 @@
 """Staged rows as Bulk API 2.0 CSV, in parts that are one ingest job each.
 
-A part is UTF-8, LF, with a header of API names, and never larger than allowed. Chunks are appended
-whole; only a chunk that does not fit is cut between records. Knows nothing of jobs or the org.
+A part is UTF-8, LF, with a header of API names, and never larger than allowed. It is no file: its
+rows are sent from the files of chunks. Only a chunk that does not fit is cut between records.
+Knows nothing of jobs or the org.
 """
 
 from __future__ import annotations
@@ -12,7 +13,6 @@ import io
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import BinaryIO
 
 from msgspec import Struct
 
@@ -26,21 +26,98 @@ MAX_BYTES = 100_000_000
 """Bulk API 2.0 accepts 150 MB after base64, which is about 100 MB of CSV."""
 
 
+_PIECE_BYTES = 256 * 1024
+
+
+class FileSlice(Struct, frozen=True):
+    """Bytes of a file, from one place up to another."""
+
+    file: Path
+    start: int
+    end: int
+
+    def pieces(self) -> Iterator[bytes]:
+        """Read them.
+
+        Raises:
+            StateError: The file cannot be read, or is shorter.
+        """
+        left = self.end - self.start
+        try:
+            with self.file.open("rb", buffering=0) as stream:
+                stream.seek(self.start)
+                while left and (piece := stream.read(min(left, _PIECE_BYTES))):
+                    left -= len(piece)
+                    yield piece
+        except OSError as error:
+            raise _unreadable(self.file, error.strerror or str(error)) from error
+        if left:
+            raise _unreadable(self.file, f"it lacks its last {left:,} bytes")
+
+
+def _unreadable(file: Path, reason: str) -> StateError:
+    return StateError(
+        f"{file} cannot be read: {reason}",
+        hint="It belongs to this run; start a new run.",
+    )
+
+
+class PartContent(Struct, frozen=True):
+    """What is sent of a part; it is read anew each time."""
+
+    header: bytes
+    slices: tuple[FileSlice, ...]
+
+    @property
+    def length(self) -> int:
+        """In bytes."""
+        return len(self.header) + sum(each.end - each.start for each in self.slices)
+
+    def pieces(self) -> Iterator[bytes]:
+        """All of it.
+
+        Raises:
+            StateError: A file cannot be read, or is shorter than it was.
+        """
+        yield self.header
+        for each in self.slices:
+            yield from each.pieces()
+
+    def sha256(self) -> str:
+        """Its digest, in hexadecimal.
+
+        Raises:
+            StateError: As for `pieces`.
+        """
+        digest = hashlib.sha256()
+        for piece in self.pieces():
+            digest.update(piece)
+        return digest.hexdigest()
+
+
 class Part(Struct, frozen=True):
-    """A slice of a task's rows in one file."""
+    """A slice of a task's rows."""
 
     index: int
     """From 1."""
-    file: Path
+    folder: Path
+    """For files about it."""
     rows: int
-    bytes: int
     sha256: str
+    """Of its content."""
     columns: tuple[str, ...]
     first_row: int
     last_row: int
     """It contains the source rows from first to last, except rejected ones."""
     attempt: int = 0
     """From 0; a retry contains only those of its rows that have no outcome."""
+    content: PartContent = PartContent(b"", ())
+    """Nothing of one that an earlier process sent and that is not sent again."""
+
+    def file(self, ending: str) -> Path:
+        """One of the files about this attempt."""
+        attempt = f".{self.attempt}" if self.attempt else ""
+        return self.folder / f"part-{self.index:04}{attempt}.{ending}"
 
 
 class Limits(Struct, frozen=True):
@@ -50,8 +127,8 @@ class Limits(Struct, frozen=True):
     rows: int | None = None
 
 
-class PartWriter:
-    """Writes staged rows into parts, each when it is asked for."""
+class PartCutter:
+    """Cuts staged rows into parts, each when it is asked for."""
 
     def __init__(
         self, database: Database, columns: tuple[str, ...], folder: Path, limits: Limits
@@ -62,40 +139,36 @@ class PartWriter:
         self._columns = columns
         self._header = header_line(columns)
 
-    def write(self, chunks: Sequence[RowChunk], after: int = 0) -> Iterator[Part]:
-        """Give each part once it is on disk; they are numbered from the one `after`.
+    def cut(self, chunks: Sequence[RowChunk], after: int = 0) -> Iterator[Part]:
+        """Give each part; they are numbered from the one `after`.
 
         Raises:
             SourceError: A row is larger than a part may be; the message names it.
-            StateError: A part cannot be written.
+            StateError: A file of rows cannot be read, or there can be no folder.
         """
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
-            yield from self._parts([chunk for chunk in chunks if chunk.sendable], after)
         except OSError as error:
             raise unwritable(self._folder, error) from error
-
-    def _parts(self, chunks: Sequence[RowChunk], index: int) -> Iterator[Part]:
+        index = after
         part: _OpenPart | None = None
-        try:
-            for chunk in chunks:
-                if part is not None and self._fits_only_in_next(chunk, part):
-                    yield part.finish(index, self._columns, None)
+        for chunk in chunks:
+            if not chunk.sendable:
+                continue
+            if part is not None and self._fits_only_in_next(chunk, part):
+                yield self._finished(part, index, None)
+                part = None
+            records = _ChunkRecords(chunk)
+            while records.left:
+                if part is None:
+                    index += 1
+                    part = self._open_part(chunk, records)
+                last_row = self._fill(part, chunk, records)
+                if records.left:
+                    yield self._finished(part, index, last_row)
                     part = None
-                records = _ChunkRecords(chunk)
-                while records.left:
-                    if part is None:
-                        index += 1
-                        part = self._open_part(index, chunk, records)
-                    last_row = self._fill(part, chunk, records)
-                    if records.left:
-                        yield part.finish(index, self._columns, last_row)
-                        part = None
-            if part is not None:
-                yield part.finish(index, self._columns, None)
-        finally:
-            if part is not None:
-                part.close()
+        if part is not None:
+            yield self._finished(part, index, None)
 
     def _fits_only_in_next(self, chunk: RowChunk, part: _OpenPart) -> bool:
         """Whether the chunk fits whole into the next part, but not into this one."""
@@ -104,9 +177,9 @@ class PartWriter:
         alone = len(self._header) + chunk.sent_bytes
         return part.bytes + chunk.sent_bytes > self._limits.bytes >= alone
 
-    def _open_part(self, index: int, chunk: RowChunk, records: _ChunkRecords) -> _OpenPart:
+    def _open_part(self, chunk: RowChunk, records: _ChunkRecords) -> _OpenPart:
         first = self._row_number(chunk, records.read) if records.read else chunk.first_row
-        return _OpenPart(self._folder / f"part-{index:04}.csv", self._header, first)
+        return _OpenPart(len(self._header), first)
 
     def _fill(self, part: _OpenPart, chunk: RowChunk, records: _ChunkRecords) -> int | None:
         """Append what fits; give the last row if the part ends inside the chunk."""
@@ -118,12 +191,26 @@ class PartWriter:
             raise self._oversize(self._row_number(chunk, records.read))
         return self._row_number(chunk, records.read - 1) if rows and records.left else None
 
+    def _finished(self, part: _OpenPart, index: int, last_row: int | None) -> Part:
+        """Read it once; `last_row` if it ends inside a chunk."""
+        content = PartContent(self._header, tuple(part.slices))
+        return Part(
+            index,
+            self._folder,
+            part.rows,
+            content.sha256(),
+            self._columns,
+            part.first_row,
+            last_row or part.last_row,
+            content=content,
+        )
+
     def _row_number(self, chunk: RowChunk, place: int) -> int:
         """Find the source row of a record to send by its place in the chunk, from 0."""
         if not chunk.rejected:
             return chunk.first_row + place
         query = f"SELECT row FROM {chunk.sent_numbers()} WHERE place = {place + 1}"
-        with storage_errors("Parts cannot be written"), self._database.cursor() as cursor:
+        with storage_errors("Parts cannot be cut"), self._database.cursor() as cursor:
             found = cursor.execute(query).fetchall()
         return int(found[0][0])
 
@@ -158,7 +245,8 @@ class _ChunkRecords:
     """A chunk's CSV, cut between records only if it does not fit whole."""
 
     def __init__(self, chunk: RowChunk) -> None:
-        self._content = memoryview(chunk.sent_file.read_bytes())
+        self._file = chunk.sent_file
+        self._size = chunk.sent_bytes
         self._rows = chunk.sendable
         self._ends: list[int] = []
         self._start = 0
@@ -169,56 +257,37 @@ class _ChunkRecords:
     def left(self) -> int:
         return self._rows - self.read
 
-    def next(self, max_bytes: int, max_rows: int | None) -> tuple[int, memoryview]:
+    def next(self, max_bytes: int, max_rows: int | None) -> tuple[int, FileSlice]:
         """Give as many records as fit; none if the next one does not."""
-        rows, end = self.left, len(self._content)
+        rows, end = self.left, self._size
         if end - self._start > max_bytes or (max_rows is not None and rows > max_rows):
-            self._ends = self._ends or record_ends(self._content)
+            self._ends = self._ends or self._find_ends()
             fitting = bisect_right(self._ends, self._start + max_bytes) - self.read
             rows = max(0, fitting if max_rows is None else min(fitting, max_rows))
             end = self._ends[self.read + rows - 1] if rows else self._start
-        content = self._content[self._start : end]
+        content = FileSlice(self._file, self._start, end)
         self._start = end
         self.read += rows
         return rows, content
 
+    def _find_ends(self) -> list[int]:
+        try:
+            return record_ends(memoryview(self._file.read_bytes()))
+        except OSError as error:
+            raise _unreadable(self._file, error.strerror or str(error)) from error
+
 
 class _OpenPart:
-    """A part that is being written."""
+    """A part that may get more rows."""
 
-    def __init__(self, file: Path, header: bytes, first_row: int) -> None:
-        self._file = file
-        self._stream: BinaryIO = file.open("wb")
-        self._digest = hashlib.sha256()
-        self._first_row = first_row
-        self._last_row = first_row
-        self.bytes = 0
+    def __init__(self, size: int, first_row: int) -> None:
+        self.slices: list[FileSlice] = []
+        self.bytes = size
         self.rows = 0
-        self._write(header)
+        self.first_row = self.last_row = first_row
 
-    def append(self, content: memoryview, rows: int, chunk: RowChunk) -> None:
-        self._write(content)
+    def append(self, content: FileSlice, rows: int, chunk: RowChunk) -> None:
+        self.slices.append(content)
+        self.bytes += content.end - content.start
         self.rows += rows
-        self._last_row = chunk.last_row
-
-    def finish(self, index: int, columns: tuple[str, ...], last_row: int | None) -> Part:
-        """Close it; `last_row` if it ends inside a chunk."""
-        self.close()
-        return Part(
-            index,
-            self._file,
-            self.rows,
-            self.bytes,
-            self._digest.hexdigest(),
-            columns,
-            self._first_row,
-            last_row or self._last_row,
-        )
-
-    def close(self) -> None:
-        self._stream.close()
-
-    def _write(self, content: bytes | memoryview) -> None:
-        self._stream.write(content)
-        self._digest.update(content)
-        self.bytes += len(content)
+        self.last_row = chunk.last_row

@@ -8,7 +8,6 @@ Knows nothing of jobs.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -21,7 +20,7 @@ from runner.tables.database import storage_errors
 from runner.tables.field_types import FieldKind
 from runner.tables.sql import copy_csv, literal
 from runner.tables.staging.chunk import sent_between
-from runner.tables.staging.parts import Part, header_line
+from runner.tables.staging.parts import FileSlice, Part, PartContent, header_line
 from runner.tables.staging.rows import StagedRows
 
 
@@ -62,8 +61,8 @@ def write_retry_part(staging: StagedRows, part: Part) -> Part:
     Raises:
         StateError: The file cannot be written.
     """
-    attempt = part.attempt + 1
-    file = part.file.with_name(f"part-{part.index:04}.{attempt}.csv")
+    again = replace(part, attempt=part.attempt + 1)
+    file = again.file("csv")
     cells = ", ".join(_cells(staging))
     order = ", ".join([*_parents(staging), "row"])
     sent = sent_between(staging.chunks, part.first_row, part.last_row)
@@ -72,24 +71,21 @@ def write_retry_part(staging: StagedRows, part: Part) -> Part:
     with storage_errors("Parts cannot be written"):
         copied = staging.database.connection.execute(copy_csv(query, file, header=False))
         rows = int(copied.fetchall()[0][0])
-    content = _with_header(file, header_line(part.columns))
-    digest = hashlib.sha256(content).hexdigest()
-    return replace(part, attempt=attempt, file=file, rows=rows, bytes=len(content), sha256=digest)
+    content = PartContent(header_line(part.columns), (_whole(file),))
+    return replace(again, rows=rows, sha256=content.sha256(), content=content)
+
+
+def _whole(file: Path) -> FileSlice:
+    try:
+        return FileSlice(file, 0, file.stat().st_size)
+    except OSError as error:
+        raise unwritable(file, error) from error
 
 
 def _cells(staging: StagedRows) -> list[str]:
     cells = [mapping.cell for mapping in staging.mappings]
     # A record of one blank cell must not be an empty line.
     return [f"coalesce({cells[0]}, '')"] if len(cells) == 1 else cells
-
-
-def _with_header(file: Path, header: bytes) -> bytes:
-    try:
-        content = header + file.read_bytes()
-        file.write_bytes(content)
-    except OSError as error:
-        raise unwritable(file, error) from error
-    return content
 
 
 def _condition(refusal: TemporaryRefusal) -> str:

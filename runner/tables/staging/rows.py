@@ -44,7 +44,7 @@ from runner.tables.staging.mapping import (
     check_expressions,
     map_columns,
 )
-from runner.tables.staging.parts import MAX_BYTES, Limits, Part, PartWriter
+from runner.tables.staging.parts import MAX_BYTES, Limits, Part, PartCutter
 from runner.tables.staging.plain_mapping import PlainMapper, plain_mapper
 from runner.tables.staging.references import create_references
 from runner.tables.staging.sent_rows import queried, sent_rows
@@ -278,23 +278,21 @@ class StagedRows:
         *,
         after: int = 0,
     ) -> Iterator[Part]:
-        """Write the rows to send as Bulk API 2.0 CSV, in order; each part when it is asked for.
+        """Cut the rows to send into Bulk API 2.0 CSV, in order; each part when it is asked for.
 
         Args:
-            folder: Where to; created if missing.
+            folder: For files about the parts; created if missing.
             max_bytes: No part is larger.
             max_rows: No part has more rows.
             after: The number before that of the first part.
 
         Raises:
             SourceError: One row alone is larger than a part may be.
-            StateError: A part cannot be written.
+            StateError: A file of rows cannot be read.
         """
         limits = Limits(max_bytes, max_rows)
         columns = tuple(each.column.field for each in self.mappings)
-        for part in PartWriter(self.database, columns, folder, limits).write(self.chunks, after):
-            self.disk.add(part.bytes)
-            yield part
+        return PartCutter(self.database, columns, folder, limits).cut(self.chunks, after)
 
     def only(self, chunks: Iterable[RowChunk]) -> StagedRows:
         """The same rows, of which only some are to be sent; discard neither before the other."""

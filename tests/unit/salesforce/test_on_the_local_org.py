@@ -25,6 +25,7 @@ from runner.salesforce.rest.query import pages
 from runner.salesforce.rest.write import WriteRequest, write_batch
 from runner.salesforce.session import Session
 from runner.salesforce.versions import choose, served
+from runner.tables.staging.parts import FileSlice, PartContent
 
 DECLARED = {
     "version": 1,
@@ -143,7 +144,8 @@ def test_queries_page_and_find_what_was_deleted(local):
 
 def delivered(session, spec, part):
     job = ingest.create_job(session, spec).info
-    ingest.upload(session, job.id, part)
+    content = PartContent(b"", (FileSlice(part, 0, part.stat().st_size),))
+    ingest.upload(session, job.id, content)
     return ingest.close(session, job.id)
 
 

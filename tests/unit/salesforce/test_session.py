@@ -17,6 +17,7 @@ from runner.errors import (
 )
 from runner.job.model import RetryPolicy
 from runner.salesforce.http.messages import OrgRequest
+from runner.tables.staging.parts import FileSlice, PartContent
 
 EXPIRED = [{"message": "Session expired or invalid", "errorCode": "INVALID_SESSION_ID"}]
 
@@ -177,17 +178,14 @@ def test_a_token_that_could_not_be_saved_is_not_used(world):
 
 
 def test_custom_headers_and_a_file_survive_the_replay(world, tmp_path):
-    part = tmp_path / "part.csv"
-    part.write_bytes(b"Name\na\n")
+    file = tmp_path / "chunk.csv"
+    file.write_bytes(b"a\n")
     world.org.say(401, EXPIRED)
     world.org.say(200, token_answer(world))
     world.org.say(201)
-    world.session.request(
-        "PUT",
-        "/jobs/ingest/1/batches",
-        content=part,
-        headers={"Content-Type": "text/csv", "Sforce-Auto-Assign": "FALSE"},
-    )
+    headers = {"Content-Type": "text/csv", "Sforce-Auto-Assign": "FALSE"}
+    part = PartContent(b"Name\n", (FileSlice(file, 0, 2),))
+    world.session.send(OrgRequest("PUT", "/jobs/ingest/1/batches", headers, body=part))
     first, _, second = world.org.asked
     assert second.body == first.body == b"Name\na\n"
     assert second.headers["sforce-auto-assign"] == "FALSE"

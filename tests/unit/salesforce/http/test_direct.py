@@ -22,6 +22,7 @@ from runner.salesforce.http.proxied import Proxied
 from runner.salesforce.http.transport import Transport
 from runner.salesforce.http.upload import FileUpload
 from runner.salesforce.http.waits import time_limit
+from runner.tables.staging.parts import FileSlice, PartContent
 from tests.unit.salesforce.http.wire import OK, server
 
 
@@ -79,8 +80,9 @@ def test_an_answer_that_was_not_read_to_its_end_closes_its_connection(transport)
 
 
 def test_a_refusal_in_the_middle_of_an_upload_is_read(tmp_path):
-    part = tmp_path / "part.csv"
-    part.write_bytes(b"x" * 30_000_000)
+    file = tmp_path / "chunk.csv"
+    file.write_bytes(b"x" * 30_000_000)
+    part = PartContent(b"Id\n", (FileSlice(file, 0, 30_000_000),))
     refusal = b"HTTP/1.1 413 Too large\r\nContent-Length: 2\r\nConnection: close\r\n\r\n[]"
     with socket.create_server(("127.0.0.1", 0)) as listener, ThreadPoolExecutor(1) as pool:
 

@@ -14,6 +14,7 @@ from runner.salesforce.http.failures import mapped_failures
 from runner.salesforce.http.messages import FileBody, OrgRequest
 from runner.salesforce.http.proxied import Proxied, as_ours
 from runner.salesforce.http.transport import Transport
+from runner.tables.staging.parts import FileSlice, PartContent
 
 ASKED = OrgRequest("POST", "https://acme.my.salesforce.com/services/data")
 
@@ -120,22 +121,31 @@ def test_a_refusal_counts_even_if_its_body_is_damaged(org, transport):
     assert transport.send(OrgRequest("GET", org.url)).status == 400
 
 
-def test_a_file_is_sent_from_its_start_each_time(org, transport, tmp_path):
-    part = tmp_path / "part.csv"
-    part.write_bytes(b"Name\n" + b"x\n" * 100_000)
+def test_slices_of_files_are_sent_from_their_start_each_time(org, transport, tmp_path):
+    file = tmp_path / "chunk.csv"
+    file.write_bytes(b"Name\n" + b"x\n" * 200_000 + b"others")
+    part = PartContent(b"Id\n", (FileSlice(file, 5, 300_005), FileSlice(file, 0, 5)))
     request = OrgRequest("PUT", f"{org.url}/batches", body=part)
     org.say(503)
     org.say(201)
     transport.send(request)
     transport.send(request)
-    assert [asked.body for asked in org.asked] == [part.read_bytes()] * 2
-    assert org.asked[0].headers["content-length"] == str(part.stat().st_size)
+    assert [asked.body for asked in org.asked] == [b"Id\n" + b"x\n" * 150_000 + b"Name\n"] * 2
+    assert org.asked[0].headers["content-length"] == str(part.length)
 
 
 def test_a_part_that_is_gone_is_a_state_error(org, transport, tmp_path):
+    gone = PartContent(b"Id\n", (FileSlice(tmp_path / "gone.csv", 0, 9),))
     with pytest.raises(StateError, match=r"gone\.csv"):
-        transport.send(OrgRequest("PUT", org.url, body=tmp_path / "gone.csv"))
-    assert org.asked == []
+        transport.send(OrgRequest("PUT", org.url, body=gone))
+
+
+def test_a_part_whose_file_has_become_shorter_is_a_state_error(org, transport, tmp_path):
+    file = tmp_path / "chunk.csv"
+    file.write_bytes(b"001A\n")
+    cut = PartContent(b"Id\n", (FileSlice(file, 0, 9),))
+    with pytest.raises(StateError, match=r"chunk\.csv cannot be read: it lacks its last 4 bytes"):
+        transport.send(OrgRequest("PUT", org.url, body=cut))
 
 
 def test_nobody_listening_means_nothing_was_sent(transport):

@@ -11,7 +11,7 @@ from runner.tables.sources import chunks
 
 
 def read(part):
-    return list(csv.reader(io.StringIO(part.file.read_text(encoding="utf-8"), newline="")))
+    return list(csv.reader(io.StringIO(b"".join(part.content.pieces()).decode(), newline="")))
 
 
 def test_a_part_is_bulk_csv_with_its_digest(stage, tmp_path):
@@ -25,9 +25,9 @@ def test_a_part_is_bulk_csv_with_its_digest(stage, tmp_path):
         ],
     )
     (part,) = list(staging.parts(tmp_path / "parts"))
-    written = part.file.read_bytes()
+    written = b"".join(part.content.pieces())
     assert written.decode() == ('Name,Description,AnnualRevenue\nA,"x\ny, ""z""",1000\nä,,\n')
-    assert (part.index, part.rows, part.bytes) == (1, 2, len(written))
+    assert (part.index, part.rows, part.content.length) == (1, 2, len(written))
     assert part.sha256 == hashlib.sha256(written).hexdigest()
     assert part.columns == ("Name", "Description", "AnnualRevenue")
     assert (part.first_row, part.last_row) == (1, 2)
@@ -42,7 +42,7 @@ def test_a_blank_that_clears_is_sent_as_the_explicit_null(stage, tmp_path):
 def test_a_record_of_one_blank_cell_is_no_empty_line(stage, tmp_path):
     staging = stage(b"a,b\nx,\ny,z\n", [MappedColumn("b", None)])
     (part,) = list(staging.parts(tmp_path / "parts"))
-    assert part.file.read_bytes() == b'b\n""\nz\n'
+    assert b"".join(part.content.pieces()) == b'b\n""\nz\n'
 
 
 def test_parts_stay_under_their_limits_and_know_their_rows(stage, tmp_path, monkeypatch):
@@ -60,7 +60,7 @@ def test_parts_stay_under_their_limits_and_know_their_rows(stage, tmp_path, monk
     parts = list(staging.parts(tmp_path / "parts", max_bytes=1_500, max_rows=60))
     rows = [(part, row) for part in parts for row in read(part)[1:]]
     assert [int(row[0]) for _, row in rows] == [n for n in range(1, 501) if n % 7]
-    assert all(part.bytes <= 1_500 and part.rows <= 60 for part in parts)
+    assert all(part.content.length <= 1_500 and part.rows <= 60 for part in parts)
     assert all(part.first_row <= int(row[0]) <= part.last_row for part, row in rows)
     assert [part.rows for part in parts] == [len(read(part)) - 1 for part in parts]
     assert [part.index for part in parts] == list(range(1, len(parts) + 1))
