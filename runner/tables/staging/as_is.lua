@@ -282,7 +282,7 @@ return function(content, kinds, longest, longest_record, first, after, places, y
   end
   -- A record has a byte for each column at least, and a word may become longer: `0` is `false`.
   local most_sent = 3 * size + (size / columns + 1) * (#places + 2 * columns + #steps)
-  if sent_size < most_sent then
+  if sent_size < most_sent and after:find("[^\255]") then
     sent, sent_size = grown(sent, 0, most_sent)
   end
   -- One loop over all cells: LuaJIT compiles no loop around other loops well.

@@ -23,6 +23,7 @@ from runner.tables.staging.text_steps import TextSteps
 
 _LOOK = Path(__file__).with_name("as_is.lua")
 _BLOCK_BYTES = 64_000
+_MOST_BLOCK_BYTES = 1_000_000
 _NO_LIMIT = 2**32 - 1
 _GOES_ON = 2**16 - 1
 _LETTERS = {
@@ -175,6 +176,8 @@ def _look_at(blocks: Iterable[bytes], size: int, look: Look) -> Iterator[Known]:
     )
     is_first = True
     for block in blocks:
+        if len(block) > _MOST_BLOCK_BYTES and look.sent is not None:
+            raise ValueError("a record so long that rows to send would take much memory")
         if not block.isascii():
             block.decode()
         found = function(block, *asked)

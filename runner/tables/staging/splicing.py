@@ -6,7 +6,7 @@ sent as they are read. Knows chunks and plans. Knows nothing of how other chunks
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -81,19 +81,20 @@ class Splicer(Struct):
     ) -> Counted | None:
         others = chunk.stem.with_suffix(".others.csv")
         computed = chunk.stem.with_suffix(".computed.csv")
+        sent: list[bytes] = []
         try:
-            rows, sent = _cut_out(chunk.read_file, others, plan.look)
-            counted = Counted(rows)
-            if plan.look.others:
-                counted = self._stage(cursor, others, goal, plan)
-            if counted.rows != rows or counted.rejected:
-                return None
-            if not plan.computed:
-                chunk.sent_file.write_bytes(b"".join(sent))
-            else:
-                write_cells(cursor, plan.computed, computed)
-                with computed.open("rb") as cells, chunk.sent_file.open("wb") as out:
-                    out.writelines(splice(sent, cells, len(plan.computed)))
+            with chunk.sent_file.open("wb") as out:
+                keep = sent.append if plan.computed else out.write
+                counted = Counted(_cut_out(chunk.read_file, others, plan.look, keep))
+                if plan.look.others:
+                    staged = self._stage(cursor, others, goal, plan)
+                    if staged.rows != counted.rows or staged.rejected:
+                        return None
+                    counted = staged
+                if plan.computed:
+                    write_cells(cursor, plan.computed, computed)
+                    with computed.open("rb") as cells:
+                        out.writelines(splice(sent, cells, len(plan.computed)))
         except StepsError:
             raise
         except ValueError:
@@ -123,17 +124,17 @@ class Splicer(Struct):
         return make_filled(cursor, query, [each.cell for each in wanted], cuts=cuts)
 
 
-def _cut_out(read: Path, others: Path, look: Look) -> tuple[int, list[bytes]]:
-    """Write the columns that DuckDB gets; give how many rows there are, and what is sent as read.
+def _cut_out(read: Path, others: Path, look: Look, keep: Callable[[bytes], object]) -> int:
+    """Write the columns that DuckDB gets, keep the rows to send, and give how many there are.
 
     Raises:
         ValueError: A value has to be looked at closer.
     """
-    rows, sent = 0, []
+    rows = 0
     size = read.stat().st_size
     with read.open("rb") as content, others.open("wb") as out:
         for known in read_known(content, size, look):
             out.write(known.others)
-            sent.append(known.sent)
+            keep(known.sent)
             rows += known.rows
-    return rows, sent
+    return rows
