@@ -22,7 +22,7 @@ _SHOWN_CHARACTERS = 200
 
 
 class Content(Protocol):
-    """A body that is read anew each time it is sent."""
+    """A body that is read again each time it is sent."""
 
     @property
     def length(self) -> int:

@@ -1,6 +1,6 @@
 """Staged rows as Bulk API 2.0 CSV, in parts that are one ingest job each.
 
-A part is UTF-8, LF, with a header of API names, and never larger than allowed. It is no file: its
+A part is UTF-8, LF, with a header of API names, and never larger than allowed. It is not a file: its
 rows are sent from the files of chunks. Only a chunk that does not fit is cut between records.
 Knows nothing of jobs or the org.
 """
@@ -63,7 +63,7 @@ def _unreadable(file: Path, reason: str) -> StateError:
 
 
 class PartContent(Struct, frozen=True):
-    """What is sent of a part; it is read anew each time."""
+    """What is sent of a part; it is read again each time."""
 
     header: bytes
     slices: tuple[FileSlice, ...]
