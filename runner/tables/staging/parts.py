@@ -1,8 +1,8 @@
 """Staged rows as Bulk API 2.0 CSV, in parts that are one ingest job each.
 
-A part is UTF-8, LF, with a header of API names, and never larger than allowed. It is not a file: its
-rows are sent from the files of chunks. Only a chunk that does not fit is cut between records.
-Knows nothing of jobs or the org.
+A part is UTF-8, LF, with a header of API names, and never larger than allowed. Its rows are sent
+from the files of chunks, and only a chunk that does not fit is cut between records. Knows nothing
+of jobs or the org.
 """
 
 from __future__ import annotations
