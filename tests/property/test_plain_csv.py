@@ -75,6 +75,13 @@ ends = st.sampled_from((*RowStatus, *[RowStatus.SUCCEEDED] * 3))
     delimiter=st.sampled_from((",", ";")),
     more=st.booleans(),
 )
+@example(
+    rows=[("a", "a", RowStatus.UNCHANGED)],
+    quoting="none",
+    line_end="\n",
+    delimiter=",",
+    more=False,
+)
 @settings(max_examples=20)
 def test_result_files_are_the_rows_as_duckdb_writes_them(
     connection, tmp_path_factory, rows, quoting, line_end, delimiter, more

@@ -106,6 +106,8 @@ class PlainPieces(Struct, frozen=True):
         pieces: dict[RowStatus, list[bytes]] = {status: [] for status in self.added}
         pieces[RowStatus.SUCCEEDED] += known.after(self.records, files)
         for row in known.others:
+            if self._status(row) not in pieces:  # in no file: it was not to be sent
+                continue
             place = b"".join(file_cells(files, row, row + 1)).removesuffix(b",")
             numbers = [b"%d" % row, *([place] if place else [])]
             cells = [self.records[row - first], *numbers, *self._cells(row)]
