@@ -174,3 +174,13 @@ def first_known(content, look):
         return next(read_known(io.BytesIO(content), len(content), look))
     except StepsError as error:
         return {(1,): None}[error.args]
+
+
+def test_a_record_for_which_rows_would_take_much_memory_is_left_to_duckdb(monkeypatch):
+    monkeypatch.setattr(as_is_bytes, "_MOST_BLOCK_BYTES", 1_000)
+    content = b"k," + b"x" * 1_000 + b"\n"
+    every = Look(2, {0: FieldKind.TEXT, 1: FieldKind.TEXT}, {})
+    assert find_known(content, every) is not None
+    some = Look(2, {0: FieldKind.TEXT, 1: FieldKind.TEXT}, {}, sent=(1,))
+    assert find_known(content, some) is None
+    assert next(read_known(io.BytesIO(b"k,x\n"), 4, some)).sent == b"x\n"
