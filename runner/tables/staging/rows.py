@@ -20,7 +20,7 @@ from runner.errors import SourceError, StateError
 from runner.files import unwritable
 from runner.job.choices import Blank
 from runner.job.endpoints import Written
-from runner.parallel import parallel_map
+from runner.parallel import one_ahead, parallel_map
 from runner.tables.database import Database, duckdb_error
 from runner.tables.disk import UNBOUNDED, Disk
 from runner.tables.field_types import FieldKind, MappedColumn
@@ -358,7 +358,7 @@ class StagedRows:
             self._count(mapped)
             return mapped
 
-        pieces = zip(self._numbers, records.chunks(), strict=False)
+        pieces = zip(self._numbers, one_ahead(records.chunks()), strict=False)
         read: Iterator[ReadChunk] = (
             mapper.read(at, records.dialect(content), content) for at, content in pieces
         )
