@@ -7,11 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from runner.errors import OrgError, TransportError, UnexpectedAnswerError
 from runner.salesforce.http.messages import OrgRequest
-from runner.salesforce.http.upload import FileUpload
+
+if TYPE_CHECKING:
+    from runner.salesforce.http.upload import FileUpload
 
 _REFUSED_BY_PROXY = {
     "407": "The proxy wants a user and a password: HTTPS_PROXY=http://user:password@proxy:port.",

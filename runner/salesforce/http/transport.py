@@ -26,13 +26,13 @@ from runner.salesforce.http.failures import mapped_failures
 from runner.salesforce.http.hosts import check_may_have_secrets
 from runner.salesforce.http.messages import FileBody, OrgRequest, OrgResponse
 from runner.salesforce.http.outgoing import Outgoing
-from runner.salesforce.http.upload import FileUpload
 from runner.version import __version__
 
 if TYPE_CHECKING:
     import ssl
 
     from runner.salesforce.http.proxied import Proxied
+    from runner.salesforce.http.upload import FileUpload
 
 CONNECT_TIMEOUT_SECONDS = 30.0
 READ_TIMEOUT_SECONDS = 610.0
@@ -83,7 +83,7 @@ class Transport:
         """
         self._check_host(request)
         with ExitStack() as stack:
-            upload = FileUpload(request.body) if isinstance(request.body, FileBody) else None
+            upload = _upload(request)
             timeout = self._question_timeout if request.method == "GET" else self._timeout
             with mapped_failures(request, upload):
                 outgoing = _outgoing(request, upload)
@@ -154,6 +154,14 @@ def _may_need_proxy(url: str) -> bool:
     from urllib.request import getproxies  # noqa: PLC0415 - these systems have settings of their own
 
     return bool(getproxies())
+
+
+def _upload(request: OrgRequest) -> FileUpload | None:
+    if not isinstance(request.body, FileBody):
+        return None
+    from runner.salesforce.http.upload import FileUpload  # noqa: PLC0415 - few requests have one
+
+    return FileUpload(request.body)
 
 
 def _outgoing(request: OrgRequest, upload: FileUpload | None) -> Outgoing:

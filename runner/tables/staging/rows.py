@@ -46,7 +46,6 @@ from runner.tables.staging.mapping import (
 )
 from runner.tables.staging.parts import MAX_BYTES, Limits, Part, PartCutter
 from runner.tables.staging.plain_mapping import PlainMapper, plain_mapper
-from runner.tables.staging.references import create_references
 from runner.tables.staging.sent_rows import queried, sent_rows
 from runner.tables.staging.source_digest import joined_digest
 
@@ -168,7 +167,11 @@ class StagedRows:
         self._set_timezone(timezone)
         shapes_of = self._records[0].shapes_of
         self.mappings = map_columns(columns, self.source_columns, shapes_of)
-        has_references = create_references(self.database, written)
+        has_references = False
+        if named := tuple(written):
+            from runner.tables.staging.references import create_references
+
+            has_references = create_references(self.database, named)
         if has_references:
             self.mappings = tuple(
                 replace(each, is_reference=each.column.kind is FieldKind.ID)
