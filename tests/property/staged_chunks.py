@@ -3,6 +3,7 @@
 import tempfile
 from pathlib import Path
 
+from msgspec.structs import replace
 from pytest import MonkeyPatch  # noqa: PT013 - hypothesis takes no fixture
 
 from runner.job.choices import Duplicates
@@ -51,8 +52,11 @@ ODD = {
 }
 
 
-def staged(content, fields, blank, *, is_fast):
-    """How many chunks were passed on together, and everything that is known of the rows."""
+def staged(content, fields, blank, *, is_fast, with_nan=()):
+    """How many chunks were passed on together, and everything that is known of the rows.
+
+    Columns in `with_nan` are floating point numbers, some of which are none.
+    """
     together = 0
     original = ChunkMapper._pass_on_together  # noqa: SLF001 - counted, not replaced
 
@@ -75,7 +79,9 @@ def staged(content, fields, blank, *, is_fast):
         folder = Path(name)
         (folder / "source.csv").write_text(content, encoding="utf-8", newline="")
         staging = StagedRows(folder / "staging")
-        staging.load(FileSource(folder / "source.csv", FileShape(FileFormat.CSV)))
+        shape = FileShape(FileFormat.CSV)
+        written = dict.fromkeys(with_nan, (replace(shape, has_nan=True),))
+        staging.load(FileSource(folder / "source.csv", shape, written=written))
         staging.map(fields, blank=blank)
         settle_duplicates(staging, Duplicates.FAIL)
         parts = staging.parts(folder / "parts")

@@ -147,6 +147,8 @@ def _steps(
         is_text = column.kind is FieldKind.TEXT and not (column.is_list or column.is_file)
         if each.computed is None or each.format or blank is Blank.CLEAR or column.identifies:
             continue  # keys are trimmed
+        if each.with_nan:
+            continue  # a row with NaN fails
         steps = text_steps(column.expression or "") if is_text and not column.found_by else None
         if steps and each.places[0] not in odd and _longest(each, steps) != 0:
             found[each.index] = steps
