@@ -144,8 +144,7 @@ def _row_check(mappings: Sequence[ColumnMapping], passed: Container[int]) -> lis
     texts = [
         each
         for each in mappings
-        if each.column.kind is FieldKind.TEXT
-        and not (each.index in passed and each.source is None)
+        if each.column.kind is FieldKind.TEXT and not (each.index in passed and each.source is None)
     ]
     if not texts or not may_be_too_long(mappings):
         return []
