@@ -11,6 +11,9 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from threading import Thread
+from types import TracebackType
+from typing import BinaryIO, Self
 from zlib import crc32
 
 from runner.errors import StorageError
@@ -20,6 +23,7 @@ PRIVATE_FOLDER = 0o700
 NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EROFS})
 """Errors of a disk that is full, over quota, failing or read-only, whichever file was written."""
 
+_SYNCED_BYTES = 16_000_000
 _HOST = f"{crc32(os.uname().nodename.encode()):08x}"
 """Process numbers mean nothing on another machine that shares a folder."""
 
@@ -154,6 +158,60 @@ def sync(path: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+class SyncAhead:
+    """Writes what there is of a file to the disk while more of it is made.
+
+    When a large file is complete, little of it is left to wait for.
+    """
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+        self._begun = 0
+        self._thread: Thread | None = None
+        self._error: OSError | None = None
+
+    def grown(self) -> None:
+        """Say that more was written.
+
+        Raises:
+            OSError: The disk failed.
+        """
+        size = self._file.tell()
+        is_busy = self._thread is not None and self._thread.is_alive()
+        if is_busy or size - self._begun < _SYNCED_BYTES:
+            return
+        self._check()
+        self._file.flush()
+        self._begun = size
+        self._thread = Thread(target=self._sync, daemon=True)
+        self._thread.start()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self._thread is not None:
+            self._thread.join()
+        if error is None:
+            self._check()
+
+    def _sync(self) -> None:
+        try:
+            os.fsync(self._file.fileno())
+        except OSError as error:
+            self._error = error
+
+    def _check(self) -> None:
+        """The system says once that a file was not written, so a later sync would not."""
+        if self._error is not None:
+            raise self._error
 
 
 def sync_folder(folder: Path) -> None:

@@ -194,7 +194,7 @@ class Planner(Struct):
         if task.verb in COMPARED_VERBS:
             scope = task.scope if task.mirror or task.in_scope else None
             wanted = replace(wanted, only_changes=True, scope=scope)
-        read = read_rows(wanted, context, context.task_folder(task) / STAGING)
+        read = read_rows(wanted, context, context.task_folder(task) / STAGING, is_kept=False)
         try:
             return self._planned_write(task, wanted, context, read, plan)
         finally:

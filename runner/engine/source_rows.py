@@ -41,7 +41,12 @@ class ReadRows(Struct, frozen=True):
 
 
 def read_rows(
-    task: WriteTask, context: Context, folder: Path, snapshot: Snapshot | None = None
+    task: WriteTask,
+    context: Context,
+    folder: Path,
+    snapshot: Snapshot | None = None,
+    *,
+    is_kept: bool = True,
 ) -> ReadRows:
     """Read and map the rows of a write.
 
@@ -50,11 +55,12 @@ def read_rows(
         context: Of the run.
         folder: For the rows; it is deleted when they are discarded.
         snapshot: The rows as an earlier process left them; None: they are read from their source.
+        is_kept: Whether a snapshot of them is going to be saved.
 
     Raises:
         RunnerError: The rows cannot be read or mapped.
     """
-    staging = StagedRows(folder, context.disk)
+    staging = StagedRows(folder, context.disk, is_kept=is_kept and snapshot is None)
     try:
         if snapshot is None:
             return ReadRows(staging, _read(task, context, staging))

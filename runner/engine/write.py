@@ -168,7 +168,7 @@ def effect_of(task: WriteTask, context: Context) -> Effect:
     compares = context.rails is not None and context.rails.compares(task)
     folder = context.task_folder(task) / JUDGED
     shutil.rmtree(folder, ignore_errors=True)  # of a process that died
-    rows = read_rows(task, context, folder)
+    rows = read_rows(task, context, folder, is_kept=False)
     try:
         return _effect(task, rows.staging, stage(task, context, rows, compares=compares))
     finally:

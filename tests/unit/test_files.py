@@ -9,6 +9,7 @@ import pytest
 from runner.errors import StateError
 from runner.files import (
     PRIVATE_FILE,
+    SyncAhead,
     atomic_write,
     delete_strays,
     exchange,
@@ -17,6 +18,31 @@ from runner.files import (
     temporary_path,
     write_private,
 )
+
+
+def grow(path, blocks):
+    with path.open("wb") as out, SyncAhead(out) as ahead:
+        for _ in range(blocks):
+            out.write(b"x" * 9_000_000)
+            ahead.grown()
+
+
+def test_a_file_is_synced_while_it_grows(tmp_path, monkeypatch):
+    synced = []
+    monkeypatch.setattr(os, "fsync", lambda of: synced.append(os.fstat(of).st_size))
+    grow(tmp_path / "x", 2)
+    assert synced == [18_000_000]
+    assert (tmp_path / "x").stat().st_size == 18_000_000
+
+
+@pytest.mark.parametrize("blocks", [2, 4])
+def test_a_sync_that_fails_meanwhile_is_not_lost(tmp_path, monkeypatch, blocks):
+    def fail(_descriptor):
+        raise OSError(errno.EIO, "Input/output error")
+
+    monkeypatch.setattr(os, "fsync", fail)
+    with pytest.raises(OSError, match="Input/output error"):
+        grow(tmp_path / "x", blocks)
 
 
 def test_a_file_takes_its_place_when_it_is_whole(tmp_path):

@@ -18,7 +18,7 @@ from pathlib import Path
 from threading import BoundedSemaphore
 from typing import TYPE_CHECKING, BinaryIO
 
-from runner.files import atomic_write, unwritable
+from runner.files import SyncAhead, atomic_write, unwritable
 from runner.job.model import Verb
 from runner.outcome import Counts, RowResult, RowStatus
 from runner.parallel import parallel_map
@@ -260,6 +260,7 @@ class RowResults:
         ]
         with storage_errors("Result files cannot be written"), ExitStack() as files:
             outs = {status: _result_file(folder, status, files) for status in added}
+            ahead = {status: files.enter_context(SyncAhead(out)) for status, out in outs.items()}
             for status, columns in added.items():
                 outs[status].write(header_line([*(column for _, column in own), *columns]))
             if passed is not None:
@@ -270,6 +271,7 @@ class RowResults:
                 for status, blocks in pieces.items():
                     before = outs[status].tell()
                     outs[status].writelines(blocks)
+                    ahead[status].grown()
                     self._staging.disk.add(outs[status].tell() - before)
             if passed is not None:
                 self._connection.execute(f"DELETE FROM outcome WHERE code = {literal(UNCHANGED)}")

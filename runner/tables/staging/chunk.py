@@ -13,6 +13,7 @@ from typing import Any
 from msgspec import Struct
 from msgspec.structs import asdict, replace
 
+from runner.files import sync, unwritable
 from runner.tables.sql import CsvDialect, name, read_csv, read_records
 
 
@@ -92,6 +93,18 @@ class RowChunk(Struct, frozen=True):
         others = [self.rejected_file] if self.problems else []
         others += [self.kept_file] if self.unchanged else []
         return (self.sent_file, *others)
+
+    def sync(self) -> None:
+        """Wait until its files are on the disk.
+
+        Raises:
+            StateError: The disk failed.
+        """
+        for file in self.files:
+            try:
+                sync(file)
+            except OSError as error:
+                raise unwritable(file, error) from error
 
     def moved(self, folder: Path) -> RowChunk:
         """The same chunk, with its files in another folder."""

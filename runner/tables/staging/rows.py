@@ -72,8 +72,9 @@ class StagedRows:
         blank_rows: How many rows were left out because they have no value.
     """
 
-    def __init__(self, folder: Path, disk: Disk = UNBOUNDED) -> None:
+    def __init__(self, folder: Path, disk: Disk = UNBOUNDED, *, is_kept: bool = False) -> None:
         self._folder = folder
+        self._is_kept = is_kept
         self.disk = disk
         try:
             folder.mkdir(parents=True, exist_ok=True)
@@ -359,6 +360,9 @@ class StagedRows:
         def map_chunks(some: list[ReadChunk]) -> list[RowChunk]:
             mapped = mapper.map(some)
             self._count(mapped)
+            if self._is_kept:  # the disk works while other chunks are mapped
+                for each in mapped:
+                    each.sync()
             return mapped
 
         pieces = zip(self._numbers, one_ahead(records.chunks()), strict=False)

@@ -14,7 +14,7 @@ from pathlib import Path
 from msgspec import Struct
 
 from runner.errors import StateError
-from runner.files import atomic_write, sync, unwritable
+from runner.files import atomic_write, unwritable
 from runner.parallel import parallel_map
 from runner.tables.field_types import MappedColumn
 from runner.tables.staging.chunk import RowChunk, chunk_json, chunk_of
@@ -22,7 +22,7 @@ from runner.tables.staging.rows import StagedRows
 
 _INDEX = "index.json"
 _SYNCED_AT_ONCE = 8
-"""Files; a disk takes several about as fast as one."""
+"""Chunks; a disk takes several about as fast as one."""
 
 
 class Snapshot(Struct, frozen=True):
@@ -58,11 +58,11 @@ def save_snapshot(staging: StagedRows, folder: Path) -> None:
     try:
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
-        files = [file for chunk in staging.chunks for file in chunk.files]
-        for _ in parallel_map(sync, files, _SYNCED_AT_ONCE):
+        for _ in parallel_map(RowChunk.sync, staging.chunks, _SYNCED_AT_ONCE):
             pass
-        for file in files:
-            file.replace(folder / file.name)
+        for chunk in staging.chunks:
+            for file in chunk.files:
+                file.replace(folder / file.name)
     except OSError as error:
         raise unwritable(folder, error) from error
     staging.chunks = tuple(chunk.moved(folder) for chunk in staging.chunks)

@@ -1,11 +1,14 @@
 import csv
+import errno
 import hashlib
+import os
 
 import pytest
 from msgspec.structs import replace
 
-from runner.errors import SourceError
+from runner.errors import SourceError, StorageError
 from runner.job.choices import Blank
+from runner.job.endpoints import FileFormat, FileShape, FileSource
 from runner.tables.field_types import FieldKind, MappedColumn
 from runner.tables.sources import chunks
 from runner.tables.sources.csv import RowsSource
@@ -347,3 +350,18 @@ def test_what_one_chunk_passes_on_does_not_change_what_others_send(stage, rows_o
             expected = [each | {"Name": f"no. {each['Key__c']}"} for each in expected]
         assert rows_of(staging) == expected
         assert staging.rejected_total == 1
+
+
+def test_rows_that_cannot_be_synced_are_not_kept(tmp_path, monkeypatch):
+    """The system says it once, to the thread that maps the rows: nobody else would learn of it."""
+
+    def fail(_descriptor):
+        raise OSError(errno.EIO, "Input/output error")
+
+    (tmp_path / "in.csv").write_text("a\nx\n")
+    staging = StagedRows(tmp_path / "staging", is_kept=True)
+    staging.load(FileSource(tmp_path / "in.csv", FileShape(FileFormat.CSV)))
+    monkeypatch.setattr(os, "fsync", fail)
+    with pytest.raises(StorageError, match=r"chunk-0.*Input/output error"):
+        staging.map([MappedColumn("a", "concat(a, '1')")])
+    staging.discard()
