@@ -141,6 +141,10 @@ class Records(Struct):
         return CsvDialect(self.columns, len(chunk), *signs, ragged=self.ragged, nulls=shape.nulls)
 
 
+STANDARD_INPUT = "standard input"
+"""Its place in messages."""
+
+
 @contextmanager
 def shown_as(place: str | None, path: Path) -> Iterator[None]:
     """Make errors name the place a file was fetched from instead of its local copy."""
@@ -150,7 +154,9 @@ def shown_as(place: str | None, path: Path) -> Iterator[None]:
         if place is None:
             raise
         message = error.message.replace(str(path), place)
-        raise SourceError(message, hint=error.hint) from error
+        written = "'-'" if place == STANDARD_INPUT else place
+        hint = (error.hint or "").replace(f"{{file: {path.name},", f"{{file: {written},")
+        raise SourceError(message, hint=hint or None) from error
 
 
 def load_error(path: Path, error: Exception) -> SourceError | StorageError:

@@ -27,6 +27,7 @@ from runner.job.endpoints import (
 from runner.tables.disk import UNBOUNDED, Disk
 from runner.tables.sources.csv import (
     PLAIN_CSV,
+    STANDARD_INPUT,
     Records,
     RowsSource,
     open_csv,
@@ -224,12 +225,17 @@ def _open_files(source: FileSource, folder: Path, disk: Disk) -> tuple[Records, 
         return (_read_delta(source, folder / "rows.csv", disk),)
     files = _local_files(source, folder)
     if source.path == STANDARD_STREAM:
-        with shown_as("standard input", files[0]):
-            return _read_files(replace(source, path=files[0]), files, folder, disk)
+        return _opened_as(STANDARD_INPUT, source, files, folder, disk)
     if source.url is None:
         return _read_files(source, files, folder, disk)
     disk.add(size_of(files[0]))
-    place = shown_url(source.url)
+    return _opened_as(shown_url(source.url), source, files, folder, disk)
+
+
+def _opened_as(
+    place: str, source: FileSource, files: list[Path], folder: Path, disk: Disk
+) -> tuple[Records, ...]:
+    """Open a local copy; messages name the place that it comes from."""
     with shown_as(place, files[0]):
         opened = _read_files(replace(source, path=files[0]), files, folder, disk)
     return tuple(replace(records, place=place) for records in opened)

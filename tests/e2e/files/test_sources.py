@@ -69,6 +69,15 @@ def test_a_file_that_is_wrong_is_told_with_its_place_before_anything_is_sent(
     assert org.rows("SELECT Id FROM Account") == []
 
 
+def test_what_is_wrong_in_standard_input_is_told_by_that_name(bench, org):
+    job = bench.job("- name: load\n  create: Account\n  from: {file: '-', encoding: ascii}\n")
+    ended = bench.run("run", job, given="Name\nok\n\u00c4\n")
+    assert ended.code == 1
+    assert "load: standard input: line 3: byte 9 of the file is not ascii." in ended.out
+    assert "{file: '-', encoding: windows-1252}" in ended.out
+    assert org.rows("SELECT Id FROM Account") == []
+
+
 def test_a_header_without_the_key_is_told_before_anything_is_sent(bench, org):
     bench.write("a.csv", "Name\nx\n")
     job = bench.job("""
