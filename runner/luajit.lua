@@ -25,3 +25,23 @@ local function grown(buffer, used, needed)
   ffi.copy(longer, buffer, used)
   return longer, 2 * needed
 end
+
+-- Where a value in quotes ends, after its last quote, its length, and whether it needs them; nil if it never ends.
+local function end_of_quoted(at, from, size, needs_for_hash)
+  local needs, pairs = false, 0
+  local place = from + 1
+  while place < size do
+    local byte = at[place]
+    if byte == QUOTE then
+      if at[place + 1] ~= QUOTE then
+        return place + 1, place - from - 1 - pairs, needs
+      end
+      pairs, needs = pairs + 1, true
+      place = place + 1
+    elseif byte == COMMA or byte == LINE_FEED or (byte == HASH and needs_for_hash) then
+      needs = true
+    end
+    place = place + 1
+  end
+  return nil
+end

@@ -1,20 +1,5 @@
 -- Puts computed cells into rows to send. Knows plain CSV.
 
--- Where a value in quotes ends, after its last quote; -1 if it never does.
-local function end_of_quoted(at, from, size)
-  local place = from + 1
-  while place < size do
-    if at[place] == QUOTE then
-      if at[place + 1] ~= QUOTE then
-        return place + 1
-      end
-      place = place + 1
-    end
-    place = place + 1
-  end
-  return -1
-end
-
 local out_size = 1024
 local out = BUFFER(out_size)
 
@@ -44,7 +29,7 @@ return function(rows, computed, columns)
     end
     local ends
     if at[from] == QUOTE then
-      ends = end_of_quoted(at, from, size)
+      ends = end_of_quoted(at, from, size) or size
     else
       ends = find(at, column < columns and COMMA or LINE_FEED, from, size)
     end
