@@ -257,7 +257,7 @@ class _CompiledSearch:
     def _go_on(self, sent: bytes) -> tuple[bytes, Sequence[int], bytes, int]:
         """Compare as far as what is read of the results goes; give what is left of `sent`, too."""
         size = max(2 * len(sent), _READ_BYTES)
-        more = self._results.read(size) if len(self._read) < size else b""
+        more = self._results.read(size - len(self._read)) if len(self._read) < size else b""
         self._read += more
         is_last = len(self._read) < size  # a file gives less only at its end
         found = self._compare(sent, self._read, is_last, self._others, self._next_other)
