@@ -24,6 +24,7 @@ NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.E
 """Errors of a disk that is full, over quota, failing or read-only, whichever file was written."""
 
 _SYNCED_BYTES = 16_000_000
+_COPIED_BYTES = 1_000_000
 _HOST = f"{crc32(os.uname().nodename.encode()):08x}"
 """Process numbers mean nothing on another machine that shares a folder."""
 
@@ -212,6 +213,18 @@ class SyncAhead:
         """The system says once that a file was not written, so a later sync would not."""
         if self._error is not None:
             raise self._error
+
+
+def copy_content(file: Path, to: Path) -> None:
+    """Copy the content of a file, most of which is on the disk on return.
+
+    Raises:
+        OSError: It cannot be read or written.
+    """
+    with file.open("rb") as source, to.open("wb") as out, SyncAhead(out) as ahead:
+        while block := source.read(_COPIED_BYTES):
+            out.write(block)
+            ahead.grown()
 
 
 def sync_folder(folder: Path) -> None:

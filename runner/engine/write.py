@@ -44,7 +44,7 @@ from runner.errors import (
     UnexpectedAnswerError,
 )
 from runner.events import Noticed
-from runner.files import atomic_write, unwritable
+from runner.files import atomic_write, copy_content, unwritable
 from runner.job.commands import command_for
 from runner.job.model import Api, Verb, WriteTask
 from runner.outcome import TaskOutcome, TaskStatus
@@ -315,7 +315,7 @@ def _account(
 def _copy_results(folder: Path, to: Path) -> None:
     for file in folder.glob("*.csv"):
         with atomic_write(to / file.name) as beside:
-            shutil.copyfile(file, beside)
+            copy_content(file, beside)
     for name in (IN_DOUBT_FILE, SKIPPED_FILE, CHANGED_SINCE_FILE):
         if not (folder / name).exists():
             try:
