@@ -57,7 +57,7 @@ class FileSlice(Struct, frozen=True):
 
 def _unreadable(file: Path, reason: str) -> StateError:
     return StateError(
-        f"{file} cannot be read: {reason}",
+        f"{file} cannot be read: {reason}.",
         hint="It belongs to this run; start a new run.",
     )
 
@@ -272,9 +272,12 @@ class _ChunkRecords:
 
     def _find_ends(self) -> list[int]:
         try:
-            return record_ends(memoryview(self._file.read_bytes()))
+            ends = record_ends(memoryview(self._file.read_bytes()))
         except OSError as error:
             raise _unreadable(self._file, error.strerror or str(error)) from error
+        if len(ends) != self._rows or ends[-1] != self._size:
+            raise _unreadable(self._file, f"it no longer has the {self._rows:,} rows written to it")
+        return ends
 
 
 class _OpenPart:

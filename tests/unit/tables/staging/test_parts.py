@@ -4,7 +4,7 @@ import io
 
 import pytest
 
-from runner.errors import SourceError
+from runner.errors import SourceError, StateError
 from runner.job.choices import Blank
 from runner.tables.field_types import FieldKind, MappedColumn
 from runner.tables.sources import chunks
@@ -76,3 +76,43 @@ def test_no_rows_make_no_parts(stage, tmp_path):
     assert list(stage(b"a\n").parts(tmp_path / "parts")) == []
     rejected = stage(b"a\nx\n", [MappedColumn("a", None, FieldKind.NUMBER)])
     assert list(rejected.parts(tmp_path / "parts")) == []
+
+
+def damaged(file, content):
+    """Other bytes, where those of a staged file were."""
+    if content is None:
+        file.unlink()
+    else:
+        file.write_bytes(content)
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        (b"", "no longer has the 9 rows written to it"),
+        (b"A,B\n" * 5, "no longer has the 9 rows written to it"),
+        (b"A,B\n" * 8 + b'"A,B\n', "no longer has the 9 rows written to it"),
+        (b"Ab,B\n" * 9, "no longer has the 9 rows written to it"),
+        (None, "No such file or directory."),
+    ],
+    ids=("empty", "fewer", "open quote", "longer", "gone"),
+)
+def test_staged_rows_that_were_damaged_are_not_cut(stage, tmp_path, content, told):
+    staging = stage(b"k,t\n" + b"A,B\n" * 9)
+    damaged(staging.chunks[0].sent_file, content)
+    with pytest.raises(StateError, match=told) as raised:
+        list(staging.parts(tmp_path / "parts", max_bytes=20))
+    assert "start a new run" in raised.value.hint
+
+
+@pytest.mark.parametrize(
+    ("content", "told"), [(b"A,B\n" * 8, "it lacks its last 4 bytes."), (None, "No such file")]
+)
+def test_staged_rows_that_are_damaged_once_they_are_cut_are_not_sent(
+    stage, tmp_path, content, told
+):
+    staging = stage(b"k,t\n" + b"A,B\n" * 9)
+    (part,) = staging.parts(tmp_path / "parts")
+    damaged(staging.chunks[0].sent_file, content)
+    with pytest.raises(StateError, match=told):
+        list(part.content.pieces())
