@@ -150,5 +150,12 @@ def test_there_is_one_call_of_the_csv_reader():
     calls = {f.name for f in folder.rglob("*.py") if re.search(r"read_csv\(\[", f.read_text())}
     users = {f.name for f in folder.rglob("*.py") if "read_csv(" in f.read_text()}
     assert calls == {"sql.py"}
-    assert users <= {"sql.py", "csv_pieces.py", "chunk.py", "chunk_mapping.py", "open.py"}
+    assert users <= {
+        "sql.py",
+        "csv_pieces.py",
+        "chunk.py",
+        "chunk_mapping.py",
+        "open.py",
+        "splicing.py",
+    }
     assert csv_pieces.__doc__
