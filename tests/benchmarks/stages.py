@@ -60,7 +60,7 @@ def _go_through(folder: Path, count: int) -> None:
         staging.load(FileSource(folder / "source.csv", PLAIN_CSV))
         staging.map(columns)
     results = RowResults(staging, verb=Verb.UPSERT)
-    with _stage("join the parts"):
+    with _stage("cut the parts"):
         parts = list(staging.parts(folder / "parts", PART_BYTES))
     answers = [_answers(folder, part) for part in parts]
     with _stage("match the results to their rows"):
