@@ -14,6 +14,7 @@ from runner.tables.staging import chunk_mapping
 from runner.tables.staging.chunk_mapping import ChunkMapper
 from runner.tables.staging.duplicates import settle_duplicates
 from runner.tables.staging.rows import StagedRows
+from runner.tables.staging.splicing import Splicer
 
 FIELDS = (
     MappedColumn("k", None, required=True, tells_case=False),
@@ -95,3 +96,17 @@ def staged(content, fields, blank, *, is_fast, with_nan=()):
         ]
         staging.discard()
     return together, (sent, known, problems)
+
+
+def count_spliced(patch):
+    """Of each chunk, whether it was put together from what was read and what was computed."""
+    done = []
+    original = Splicer.map
+
+    def count(*given):
+        found = original(*given)
+        done.append(found is not None)
+        return found
+
+    patch.setattr(Splicer, "map", count)
+    return done

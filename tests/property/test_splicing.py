@@ -8,9 +8,8 @@ from pytest import MonkeyPatch  # noqa: PT013 - hypothesis takes no fixture
 from runner.job.choices import Blank
 from runner.tables.field_types import FieldKind, MappedColumn
 from runner.tables.staging import as_is_bytes, splice
-from runner.tables.staging.splicing import Splicer
 from tests.luajit_choice import compile_always
-from tests.property.staged_chunks import FIELDS, ODD, USUAL, staged
+from tests.property.staged_chunks import FIELDS, ODD, USUAL, count_spliced, staged
 
 KEY, *OTHERS = (replace(each, expression=f'"{each.field}"') for each in FIELDS)
 WORDS = {
@@ -116,24 +115,10 @@ def test_rows_are_the_same_whether_only_some_cells_are_computed_or_all(
         compile_always(patch)
         patch.setattr(as_is_bytes, "_BLOCK_BYTES", 150)
         patch.setattr(splice, "_READ_BYTES", 70)
-        spliced = counted(patch)
+        spliced = count_spliced(patch)
         _, fast = staged(line_end.join(lines), columns, blank, is_fast=True)
     _, slow = staged(line_end.join(lines), columns, blank, is_fast=False)
     assert fast == slow
     if fields == IN_ORDER and not odd:
         assert len(spliced) > 3
         assert all(spliced)
-
-
-def counted(patch):
-    """Of each chunk, whether it was put together from what was read and what was computed."""
-    done = []
-    original = Splicer.map
-
-    def count(*given):
-        found = original(*given)
-        done.append(found is not None)
-        return found
-
-    patch.setattr(Splicer, "map", count)
-    return done

@@ -4,27 +4,16 @@ import pytest
 
 from runner.job.choices import Blank
 from runner.tables.field_types import MOST_CHARACTERS, FieldKind, MappedColumn
-from runner.tables.staging.splicing import Splicer
 from tests.luajit_choice import compile_always
-from tests.property.staged_chunks import staged
+from tests.property.staged_chunks import count_spliced, staged
 
 ROWS = 60
 
 
 @pytest.fixture
 def spliced(monkeypatch):
-    """Of each chunk, whether it was put together from what was read and what was computed."""
-    done = []
-    original = Splicer.map
-
-    def splicing(*given):
-        found = original(*given)
-        done.append(found is not None)
-        return found
-
-    monkeypatch.setattr(Splicer, "map", splicing)
     compile_always(monkeypatch)
-    return done
+    return count_spliced(monkeypatch)
 
 
 def test_fields_long_enough_for_a_row_that_bulk_refuses_may_be_made_of_trimmed_texts(spliced):
