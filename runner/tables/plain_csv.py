@@ -160,12 +160,15 @@ def read_blocks(stream: BinaryIO, size: int) -> Iterator[bytes]:
     """Read plain CSV in blocks of whole records; arguments and errors as of `record_blocks`."""
     while block := stream.read(size):
         block += stream.readline()
-        while block.count(_QUOTE) % 2:
-            more = stream.readline()
-            if not more:
+        lines = [block]
+        is_within_value = block.count(_QUOTE) % 2
+        while is_within_value:  # which may have thousands of lines
+            line = stream.readline()
+            if not line:
                 raise ValueError("a quote is never closed")
-            block += more
-        yield block
+            is_within_value ^= line.count(_QUOTE) % 2
+            lines.append(line)
+        yield b"".join(lines)
 
 
 def record_ends(content: bytes | memoryview) -> list[int]:
