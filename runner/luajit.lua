@@ -6,7 +6,7 @@ void *memchr(const void *bytes, int byte, size_t size);
 int memcmp(const void *one, const void *other, size_t size);
 ]])
 local C = ffi.C
-local BYTES = ffi.typeof("const uint8_t *")
+local BYTES, WORDS = ffi.typeof("const uint8_t *"), ffi.typeof("const uint64_t *")
 local BUFFER = ffi.typeof("uint8_t[?]")
 local LINE_FEED, QUOTE, HASH, COMMA, NOUGHT, NINE = 10, 34, 35, 44, 48, 57
 

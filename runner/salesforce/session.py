@@ -167,7 +167,6 @@ class Session:
         path: str,
         *,
         json: object | None = None,
-        content: bytes | None = None,
         headers: Mapping[str, str] | None = None,
         params: Mapping[str, str] | None = None,
         idempotent: bool | None = None,
@@ -178,7 +177,6 @@ class Session:
             method: GET, POST, PATCH, PUT or DELETE.
             path: `/services/...`, or relative to the API version, such as `/sobjects`.
             json: The body as JSON.
-            content: The body as bytes.
             headers: Besides the session's own, which they override.
             params: The query string, unencoded.
             idempotent: Whether executing it twice is the same as once; None: by the method.
@@ -189,10 +187,11 @@ class Session:
             SignInError: The org rejects both the token and a renewed one.
         """
         sent = dict(headers or {})
+        body = None
         if json is not None:
             sent = {"Content-Type": "application/json", **sent}
-            content = json_body(json)
-        request = OrgRequest(method, path, sent, params or {}, body=content, idempotent=idempotent)
+            body = json_body(json)
+        request = OrgRequest(method, path, sent, params or {}, body=body, idempotent=idempotent)
         return self.send(request)
 
     def send(self, request: OrgRequest, check: Check = check_whole) -> OrgResponse:

@@ -1,7 +1,6 @@
 -- Counts the line feeds of a CSV that are not in quotes, eight bytes at a time.
 
 local band, bor, bxor, bnot, rshift = bit.band, bit.bor, bit.bxor, bit.bnot, bit.rshift
-local WORDS = ffi.typeof("const uint64_t *")
 local QUOTES, LINE_FEEDS = 0x2222222222222222ULL, 0x0a0a0a0a0a0a0a0aULL
 local LOW_BITS, ONES = 0x7f7f7f7f7f7f7f7fULL, 0x0101010101010101ULL
 

@@ -115,8 +115,6 @@ local function learn(words, sent)
   end
 end
 
-local bit = require("bit")
-local WORDS = ffi.typeof("const uint64_t *")
 local HIGH_BITS = 0x8080808080808080ULL
 local SPACE = 32
 

@@ -15,14 +15,11 @@ from msgspec import Struct
 
 from runner.errors import StateError
 from runner.files import atomic_write, unwritable
-from runner.parallel import parallel_map
 from runner.tables.field_types import MappedColumn
 from runner.tables.staging.chunk import RowChunk, chunk_json, chunk_of
 from runner.tables.staging.rows import StagedRows
 
 _INDEX = "index.json"
-_SYNCED_AT_ONCE = 8
-"""Chunks; a disk takes several about as fast as one."""
 
 
 class Snapshot(Struct, frozen=True):
@@ -58,9 +55,8 @@ def save_snapshot(staging: StagedRows, folder: Path) -> None:
     try:
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
-        for _ in parallel_map(RowChunk.sync, staging.chunks, _SYNCED_AT_ONCE):
-            pass
         for chunk in staging.chunks:
+            chunk.sync()
             for file in chunk.files:
                 file.replace(folder / file.name)
     except OSError as error:
