@@ -34,7 +34,8 @@ def splice(rows: Iterable[bytes], computed: BinaryIO, columns: int) -> Iterator[
         if len(cells) <= used:  # the block before it needed as many
             cells += computed.read(_READ_BYTES)
         while (found := function(block, cells, columns)) is None:
-            more = computed.read(_READ_BYTES)
+            # Twice as much each time: the rows are begun anew with it.
+            more = computed.read(max(_READ_BYTES, len(cells)))
             if not more:
                 raise ValueError("too few cells")
             cells += more
