@@ -8,19 +8,21 @@ kept until then.
 from __future__ import annotations
 
 import shutil
+from functools import partial
 from pathlib import Path
 
 from runner.engine.columns import ColumnPlan
 from runner.engine.context import PLANNED, SNAPSHOT, STAGING, Context
 from runner.engine.record_lookup import read_records
 from runner.engine.source_rows import plan_of
+from runner.errors import StateError
 from runner.files import unwritable
 from runner.job.model import Verb, WriteTask
 from runner.tables.plans.changed_since import MOMENTS, leave_out_changed
 from runner.tables.staging.comparison import LAST_CHANGED, UNCHANGED_FILE
 from runner.tables.staging.record_lookup import RecordLookup
 from runner.tables.staging.rows import StagedRows
-from runner.tables.staging.snapshot import read_snapshot, save_snapshot
+from runner.tables.staging.snapshot import read_snapshot, save_snapshot, staged_files
 
 
 def take_over_plan(context: Context) -> None:
@@ -40,7 +42,11 @@ def take_over_plan(context: Context) -> None:
 def _take_over(task: WriteTask, context: Context, folder: Path) -> None:
     kept = read_snapshot(folder / PLANNED)
     if kept is None:
-        return
+        raise StateError(
+            f"The rows of the plan for task {task.name!r} are damaged: {folder / PLANNED} has no "
+            "index. Nothing of them was sent.",
+            hint=f"`runner resume {context.run_id} --abandon`, then make the plan again.",
+        )
     shutil.rmtree(folder / STAGING, ignore_errors=True)  # of a process that died
     staging = StagedRows(folder / STAGING, context.disk)
     try:
@@ -48,12 +54,18 @@ def _take_over(task: WriteTask, context: Context, folder: Path) -> None:
         kept.restore(staging, plan.columns, timezone=task.timezone)
         _copy_files(staging)
         _leave_out_changed(task, context, plan, staging, folder / PLANNED / MOMENTS)
-        save_snapshot(staging, folder / SNAPSHOT)
-        unchanged = folder / PLANNED / UNCHANGED_FILE
-        if unchanged.exists():
-            shutil.copyfile(unchanged, folder / SNAPSHOT / UNCHANGED_FILE)
+        unchanged = partial(_take_unchanged, folder)
+        save_snapshot(staging, folder / SNAPSHOT, staged_files(staging), unchanged)
     finally:
         staging.discard()
+
+
+def _take_unchanged(folder: Path) -> list[Path]:
+    unchanged, taken = folder / PLANNED / UNCHANGED_FILE, folder / SNAPSHOT / UNCHANGED_FILE
+    if not unchanged.exists():
+        return []
+    shutil.copyfile(unchanged, taken)
+    return [taken]
 
 
 def _copy_files(staging: StagedRows) -> None:

@@ -45,7 +45,7 @@ from runner.tables.staging.comparison import UNCHANGED_FILE, Comparison
 from runner.tables.staging.key_hashes import key_of
 from runner.tables.staging.merges import losers_to_send
 from runner.tables.staging.rows import StagedRows
-from runner.tables.staging.snapshot import save_snapshot
+from runner.tables.staging.snapshot import save_snapshot, staged_files
 from runner.tables.staging.source_digest import digest_of_rows
 
 _FROM_WRITES = (
@@ -259,10 +259,13 @@ class Planner(Struct):
             return PlannedTask(plan, sources=digests)
         if not task.all_or_none:  # where such a row takes others with it
             rows.leave_out_refused()
-        save_snapshot(staging, folder / PLANNED)
-        rows.save_moments(folder / PLANNED / MOMENTS)
-        if unchanged is not None:
-            unchanged.replace(folder / PLANNED / UNCHANGED_FILE)
+
+        def add() -> list[Path]:
+            rows.save_moments(folder / PLANNED / MOMENTS)
+            others = [unchanged.replace(folder / PLANNED / UNCHANGED_FILE)] if unchanged else []
+            return [folder / PLANNED / MOMENTS, *others]
+
+        save_snapshot(staging, folder / PLANNED, staged_files(staging), add)
         return PlannedTask(plan, is_kept=True, sources=digests)
 
     def _early(self, task: WriteTask, columns: ColumnPlan) -> tuple[str, ...]:

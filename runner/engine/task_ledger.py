@@ -13,9 +13,10 @@ from pathlib import Path
 
 import msgspec
 from msgspec import Struct
-from msgspec.structs import asdict
+from msgspec.structs import asdict, replace
 
 from runner.errors import StateError, UsageError
+from runner.files import checksum_of
 from runner.outcome import RowResult, RowStatus
 from runner.salesforce.bulk.ingest import ResultSet
 from runner.salesforce.bulk.job import JobInfo
@@ -40,12 +41,16 @@ class WritePlan(Struct, frozen=True):
     batch_rows: int
     hard: bool = False
     """Whether it deletes past the recycle bin."""
+    rows_sha256: str = ""
+    """Of the staged rows and their numbers; blank in a plan of an older release."""
 
     def text(self) -> str:
         """The plan as JSON."""
         return json.dumps(asdict(self))
 
-    def check_against(self, recorded: str | None, task: str, run_id: str, start_over: str) -> None:
+    def check_against(
+        self, recorded: str | None, task: str, run_id: str, start_over: str, lost: str | None = None
+    ) -> None:
         """Refuse to resume with rows that are not those the run started with.
 
         Args:
@@ -53,6 +58,7 @@ class WritePlan(Struct, frozen=True):
             task: Its name.
             run_id: The run.
             start_over: How to start over with the rows as they are now.
+            lost: Why the rows that the run had kept are not used.
 
         Raises:
             UsageError: The source, the mapping or the way it is sent has changed since.
@@ -60,14 +66,21 @@ class WritePlan(Struct, frozen=True):
         if recorded is None:
             return
         before = WritePlan(**json.loads(recorded))
-        if before == self:
+        if before == self or (not before.rows_sha256 and before == replace(self, rows_sha256="")):
             return
         source = (before.source_sha256, before.rows) != (self.source_sha256, self.rows)
         what = "its source has changed" if source else "what it sends has changed"
+        if lost is not None:
+            what = f"{what}, and the rows that the run had kept are lost. {lost.removesuffix('.')}"
         raise UsageError(
             f"Task {task!r} of run {run_id} cannot be resumed: {what}.",
             hint=f"Restore what was there, then `runner resume {run_id}`. {start_over}",
         )
+
+
+def recorded_rows(plan: str | None) -> str | None:
+    """The digest of the staged rows in a recorded plan; blank where an older release made it."""
+    return None if plan is None else str(json.loads(plan).get("rows_sha256", ""))
 
 
 def recorded_source(plan: str) -> str:
@@ -115,17 +128,18 @@ class TaskLedger:
         """The run."""
         return self._run_id
 
-    def check(self, plan: WritePlan, start_over: str) -> None:
+    def check(self, plan: WritePlan, start_over: str, lost: str | None = None) -> None:
         """Compare a plan with the one that an earlier process recorded, if any.
 
         Args:
             plan: The plan.
             start_over: How to start over if they differ; for the error.
+            lost: Why the rows that the run had kept are not used; for the error.
 
         Raises:
             UsageError: They differ.
         """
-        plan.check_against(self.recorded_plan, self._task, self._run_id, start_over)
+        plan.check_against(self.recorded_plan, self._task, self._run_id, start_over, lost)
 
     def begin(self, plan: WritePlan) -> None:
         """Record the plan, unless an earlier process did."""
@@ -170,20 +184,35 @@ class Collected(Struct, frozen=True):
         return self.info.processed == 0 and not any(self.files.values())
 
     def text(self) -> str:
-        """The job and its files as JSON, files by name."""
+        """The job and its files as JSON, files by name, with what each contains.
+
+        Raises:
+            StateError: A file cannot be read.
+        """
         names = {kind.name: file.name if file else None for kind, file in self.files.items()}
-        return json.dumps({"info": asdict(self.info), "files": names})
+        checksums = {file.name: _checksum(file) for file in self.files.values() if file}
+        document = {"info": asdict(self.info), "files": names, "checksums": checksums}
+        return json.dumps(document)
 
     @classmethod
     def read(cls, text: str, folder: Path) -> Collected | None:
-        """Read it back; None where a file is missing."""
+        """Read it back; None where a file is missing, or not as it was downloaded."""
         document = json.loads(text)
         files = {
             ResultSet[kind]: folder / n if n else None for kind, n in document["files"].items()
         }
-        if any(file is not None and not file.exists() for file in files.values()):
-            return None
+        known = document.get("checksums", {})  # an older release recorded none
+        for file in filter(None, files.values()):
+            if not file.exists() or known.get(file.name) not in {None, _checksum(file)}:
+                return None
         return cls(JobInfo(**document["info"]), files)
+
+
+def _checksum(file: Path) -> str:
+    try:
+        return checksum_of(file)
+    except OSError as error:
+        raise StateError(f"{file} cannot be read: {error.strerror or error}.") from error
 
 
 def rows_text(rows: Iterable[RowResult]) -> str:

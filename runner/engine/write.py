@@ -20,6 +20,7 @@ from runner.engine.before_images import BeforeImages, save_what_was_written
 from runner.engine.columns import ColumnPlan
 from runner.engine.context import JUDGED, SNAPSHOT, STAGING, Context
 from runner.engine.file_bodies import places_of_files
+from runner.engine.kept_rows import kept_rows
 from runner.engine.levels import LevelSender, leave_out_circles, send_in_levels
 from runner.engine.managed import Noted, managed_change, noted_of
 from runner.engine.merge import settle_merges
@@ -57,7 +58,7 @@ from runner.tables.staging.duplicates import settle_duplicates
 from runner.tables.staging.local_files import stage_files
 from runner.tables.staging.merges import losers_to_send
 from runner.tables.staging.rows import StagedRows
-from runner.tables.staging.snapshot import read_snapshot, save_snapshot
+from runner.tables.staging.snapshot import save_snapshot, staged_files
 
 _OVER_BULK = (
     "the rows fill no field that is unique in the org, so they go over Bulk API 2.0, where a lost "
@@ -78,8 +79,9 @@ def run_write(task: WriteTask, context: Context, noted: Noted | None = None) -> 
     Raises:
         RunnerError: It could not begin; nothing was sent by this process.
     """
-    folder = context.task_folder(task)
-    snapshot = read_snapshot(folder / SNAPSHOT)
+    folder, ledger = context.task_folder(task), context.task_ledger(task)
+    kept = kept_rows(task, context, ledger)
+    snapshot = kept.snapshot
     read = context.ahead.take(task, context) if context.ahead is not None else None
     if read is None:
         shutil.rmtree(folder / STAGING, ignore_errors=True)  # of a process that died
@@ -107,13 +109,13 @@ def run_write(task: WriteTask, context: Context, noted: Noted | None = None) -> 
         usual = api and api_for_write(task, rows, context.version, blobs=blobs)
         if not findable and api is not usual:
             context.sink(Noticed(_OVER_BULK, task.name))
-        ledger = context.task_ledger(task)
-        intent = _intent(task, api, plan, staging)
-        ledger.check(intent, _start_over(task, context))
-        if snapshot is None:  # a resume sends these rows, whatever the source has by then
-            save_snapshot(staging, folder / SNAPSHOT)
-            if task.passes_unchanged and comparison is not None:
-                comparison.save_unchanged(staging, folder / SNAPSHOT / UNCHANGED_FILE)
+        files = staged_files(staging) if snapshot is None else None
+        rows_sha256 = files.sha256 if files is not None else snapshot.sha256 if snapshot else ""
+        intent = _intent(task, api, plan, staging, rows_sha256)
+        ledger.check(intent, _start_over(task, context), kept.lost)
+        if files is not None:  # a resume sends these rows, whatever the source has by then
+            passed = partial(_save_unchanged, task, comparison, staging, folder / SNAPSHOT)
+            save_snapshot(staging, folder / SNAPSHOT, files, passed)
         ledger.begin(intent)
         results = RowResults(staging, verb=task.verb)
         if api is None:
@@ -151,6 +153,16 @@ def _carried_out(write: PreparedWrite, api: Api, noted: Noted | None) -> TaskEnd
     if noted is None or not counts.succeeded:
         return end
     return replace(end, managed=managed_change(task, context, write.results, noted))
+
+
+def _save_unchanged(
+    task: WriteTask, comparison: Comparison | None, staging: StagedRows, folder: Path
+) -> list[Path]:
+    """Save the rows that other tasks get although they are not sent."""
+    if not task.passes_unchanged or comparison is None:
+        return []
+    comparison.save_unchanged(staging, folder / UNCHANGED_FILE)
+    return [folder / UNCHANGED_FILE]
 
 
 def _creates(task: WriteTask, plan: ColumnPlan, staging: StagedRows) -> bool:
@@ -263,7 +275,9 @@ def _sender(write: PreparedWrite, api: Api) -> LevelSender:
     return BulkWrite(write)
 
 
-def _intent(task: WriteTask, api: Api | None, plan: ColumnPlan, staging: StagedRows) -> WritePlan:
+def _intent(
+    task: WriteTask, api: Api | None, plan: ColumnPlan, staging: StagedRows, rows_sha256: str
+) -> WritePlan:
     return WritePlan(
         api=api.value if api else "",
         key=plan.key,
@@ -272,6 +286,7 @@ def _intent(task: WriteTask, api: Api | None, plan: ColumnPlan, staging: StagedR
         mapping_sha256=mapping_digest(plan.columns),
         batch_rows=rows_of_a_batch(task, has_files=plan.has_files),
         hard=task.hard,
+        rows_sha256=rows_sha256,
     )
 
 

@@ -10,7 +10,7 @@ from runner.tables.field_types import FieldKind, MappedColumn
 from runner.tables.results.row_results import RowResults
 from runner.tables.sources.open import read_columns
 from runner.tables.staging.rows import StagedRows
-from runner.tables.staging.snapshot import read_snapshot, save_snapshot
+from runner.tables.staging.snapshot import read_snapshot, save_snapshot, staged_files
 from tests.unit.tables.results.parts import read, take_in
 
 KEYED = [
@@ -94,7 +94,7 @@ def test_rows_of_many_files_are_told_by_file_and_number_there(stage, tmp_path, f
         ("1", "1", f"in-a.{ending}", "1"),
         ("5", "5", f"in-c.{ending}", "3"),
     ]
-    save_snapshot(staging, tmp_path / "kept")
+    save_snapshot(staging, tmp_path / "kept", staged_files(staging))
     assert read_snapshot(tmp_path / "kept").files == staging.files
 
 

@@ -13,7 +13,7 @@ from runner.tables.staging.equality import HeldField
 from runner.tables.staging.found_records import add_records
 from runner.tables.staging.record_lookup import Effects, RecordLookup, apply_by_id
 from runner.tables.staging.rows import StagedRows
-from runner.tables.staging.snapshot import read_snapshot, save_snapshot
+from runner.tables.staging.snapshot import read_snapshot, save_snapshot, staged_files
 
 
 def lookup_of(staging, *, is_case_sensitive=False):
@@ -194,7 +194,7 @@ def test_what_is_left_is_sent_in_parts_and_survives_the_process(stage, tmp_path)
     compared_with(staging, *held)
     parts = list(staging.parts(tmp_path / "parts", max_rows=2))
     assert [(part.first_row, part.last_row, part.rows) for part in parts] == [(1, 4, 2), (6, 6, 1)]
-    save_snapshot(staging, tmp_path / "rows")
+    save_snapshot(staging, tmp_path / "rows", staged_files(staging))
     snapshot = read_snapshot(tmp_path / "rows")
     again = StagedRows(tmp_path / "again")
     snapshot.restore(again, COMPARED, timezone="UTC")

@@ -6,7 +6,7 @@ from runner.errors import StateError
 from runner.tables.database import Database
 from runner.tables.field_types import FieldKind, MappedColumn
 from runner.tables.sql import read_parquet
-from runner.tables.staging.snapshot import save_snapshot
+from runner.tables.staging.snapshot import save_snapshot, staged_files
 from runner.tables.undo.after_images import (
     WrittenColumn,
     WrittenIndex,
@@ -60,7 +60,7 @@ def test_a_file_system_without_links_gets_copies(stage, tmp_path, monkeypatch):
 
 def test_a_snapshot_can_still_be_resumed(stage, tmp_path):
     staging = stage(SOURCE, COLUMNS)
-    save_snapshot(staging, tmp_path / "rows")
+    save_snapshot(staging, tmp_path / "rows", staged_files(staging))
     save_after_images(staging, tmp_path / "undo", INDEX)
     assert all(file.exists() for chunk in staging.chunks for file in chunk.files)
 

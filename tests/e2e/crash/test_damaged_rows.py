@@ -1,0 +1,177 @@
+"""Files in the folder of an unfinished run that somebody has changed, cut short or deleted."""
+
+import csv
+import re
+import shutil
+from pathlib import Path
+
+import pytest
+
+ROWS = 450
+DAMAGES = {
+    "doubled": lambda content: content * 2,
+    "cut": lambda content: content[: len(content) * 2 // 3],
+    "emptied": lambda content: content[:0],
+    "removed": lambda _content: None,
+    "another Id": lambda content: re.sub(rb"(?m)^(\"?001\w{11})(.)", rb"\1z", content),
+    "other bytes": lambda content: content[:-9] + bytes([content[-9] ^ 1]) + content[-8:],
+}
+LIMITS = {
+    "rest": {"path": "composite/sobjects", "after": 4},
+    "bulk": {"path": "jobs/ingest$", "after": 2},
+}
+MORE = {"rest": "  batch_size: 50\n  concurrency: serial\n", "bulk": ""}
+
+
+@pytest.fixture
+def stopped(bench, org, killer):
+    """Makes a run of 450 rows that stops half-way, and gives its task's folder."""
+
+    def stop(api, state):
+        assert org.request("POST", "/__org/reset").status_code == 204
+        # Rows that are not sent are in a file of their own, and numbers of others depend on it.
+        cells = (f"n {n} {'y' * 20},{'maybe' if n % 50 == 7 else 'true'},x" for n in range(ROWS))
+        bench.write("a.csv", "\n".join(["Name,Active,Other", *cells, ""]))
+        killer.env["T"] = org.token
+        connection = f"{{environment: local, url: '{org.url}', token: {{env: T}}}}"
+        job = bench.job(
+            f"- name: load\n  create: Account\n  from: a.csv\n  api: {api}\n"
+            f"  fields: {{Name: Name, Active__c: Active}}\n{MORE[api]}",
+            connection=connection,
+        )
+        org.fault(kind="daily_limit", method="POST", **LIMITS[api])
+        ended = killer.run("run", job, "-o", "json", state=state)
+        assert ended.code == 5, ended.err + ended.out
+        org.go_on()
+        return Path(ended.document["tasks"][0]["results"])
+
+    return stop
+
+
+def damage(file, how):
+    content = DAMAGES[how](file.read_bytes())
+    file.unlink()
+    if content is not None:
+        file.write_bytes(content)
+
+
+def whole(org, ended):
+    """Every row is where it belongs, and none is in the org twice."""
+    assert ended.code == 3, ended.err + ended.out
+    task = ended.document["tasks"][0]
+    assert (task["counts"]["created"], task["counts"]["failed"]) == (ROWS - 9, 9)
+    there = {row["Id"]: row["Name"] for row in org.rows("SELECT Id, Name FROM Account")}
+    assert len(there) == ROWS - 9
+    with (Path(task["results"]) / "succeeded.csv").open(newline="") as lines:
+        rows = list(csv.DictReader(lines))
+    assert {row["sf__Id"]: row["Name"] for row in rows} == there
+    for row in rows:
+        assert row["Name"].startswith(f"n {int(row['sf__Row']) - 1} ")
+
+
+CASES = [
+    ("rest", "rows/chunk-0.csv", "emptied"),
+    ("rest", "rows/chunk-0.rejected.csv", "emptied"),
+    ("rest", "rows/chunk-0.sent.csv", "doubled"),
+    ("rest", "rows/index.json", "cut"),
+    ("bulk", "rows/chunk-0.rejected.csv", "doubled"),
+    ("bulk", "rows/chunk-0.sent.csv", "other bytes"),
+    ("bulk", "parts/part-0001.succeeded.csv", "another Id"),
+    ("bulk", "parts/part-0002.succeeded.csv", "doubled"),
+]
+FILES = {
+    "rest": [f"rows/{each}" for each in ("chunk-0.csv", "chunk-0.rejected.csv")]
+    + [f"rows/{each}" for each in ("chunk-0.sent.csv", "index.json")]
+}
+FILES["bulk"] = FILES["rest"] + [
+    f"parts/part-000{n}.{kind}.csv" for n in (1, 2) for kind in ("succeeded", "failed")
+]
+ALL = [
+    (api, file, how)
+    for api, files in FILES.items()
+    for file in files
+    for how in DAMAGES
+    if how != "another Id" or "succeeded" in file
+]
+
+
+@pytest.mark.parametrize(
+    ("api", "file", "how"),
+    [*CASES, *(pytest.param(*each, marks=pytest.mark.slow) for each in ALL if each not in CASES)],
+)
+def test_what_is_damaged_is_read_again(bench, org, killer, stopped, api, file, how):
+    state = bench.folder / "state"
+    damage(stopped(api, state) / file, how)
+    ended = killer.run("resume", "-o", "json", state=state)
+    whole(org, ended)
+    if file.startswith("rows/"):
+        assert "The rows are read from their source again." in ended.err
+
+
+def test_rows_that_are_lost_together_with_their_source_are_not_sent(bench, org, killer, stopped):
+    state = bench.folder / "state"
+    folder = stopped("rest", state)
+    damage(folder / "rows" / "chunk-0.rejected.csv", "emptied")
+    source = (bench.folder / "a.csv").read_text()
+    bench.write("a.csv", source.replace("n 449 ", "new "))
+    refused = killer.run("resume", "-o", "json", state=state)
+    assert refused.code == 2, refused.err + refused.out
+    task = refused.document["tasks"][0]
+    assert "its source has changed, and the rows that the run had kept are lost" in task["message"]
+    assert "chunk-0.rejected.csv has 0 bytes instead of" in task["message"]
+    assert "--abandon" in task["hint"]
+    assert task["counts"]["created"] == 200
+    assert org.rows("SELECT COUNT(Id) n FROM Account") == [{"n": 200}]
+    bench.write("a.csv", source)
+    whole(org, killer.run("resume", "-o", "json", state=state))
+
+
+def test_rows_that_are_lost_and_now_others_are_not_sent(bench, org, killer, stopped):
+    """Which rows are sent depends on the org here, and a batch has got results by its place."""
+    state = bench.folder / "state"
+    org.create("Account", Name="parent", ERP_Id__c="P1")
+    rows = "".join(f"n {n},{'P2' if n == 3 else 'P1'}\n" for n in range(100))
+    bench.write("c.csv", "LastName,account\n" + rows)
+    killer.env["T"] = org.token
+    job = bench.job(
+        "- name: load\n  create: Contact\n  from: c.csv\n  api: rest\n  batch_size: 20\n"
+        "  concurrency: serial\n  fields:\n    LastName: LastName\n"
+        "    AccountId: {lookup: Account, by: ERP_Id__c, value: account}\n",
+        connection=f"{{environment: local, url: '{org.url}', token: {{env: T}}}}",
+    )
+    org.fault(kind="daily_limit", method="POST", path="composite/sobjects", after=2)
+    ended = killer.run("run", job, "-o", "json", state=state)
+    assert ended.code == 5, ended.err + ended.out
+    org.go_on()
+    shutil.rmtree(Path(ended.document["tasks"][0]["results"]) / "rows")
+    org.create("Account", Name="late", ERP_Id__c="P2")
+    refused = killer.run("resume", "-o", "json", state=state)
+    assert refused.code == 2, refused.err + refused.out
+    task = refused.document["tasks"][0]
+    assert "what it sends has changed" in task["message"]
+    assert "rows is missing" in task["message"]
+    assert org.rows("SELECT COUNT(Id) n FROM Contact") == [{"n": 40}]
+
+
+def test_damaged_rows_of_a_plan_are_not_read_from_the_source(bench, org, killer):
+    state = bench.folder / "state"
+    bench.write("a.csv", "Name\na\nb\n")
+    killer.env["T"] = org.token
+    job = bench.job(
+        "- {name: first, create: Account, from: a.csv, api: rest}\n"
+        "- {name: second, create: Account, from: a.csv, api: rest}\n",
+        connection=f"{{environment: local, url: '{org.url}', token: {{env: T}}}}",
+    )
+    assert killer.run("plan", job, "--save", "a.plan", state=state).code == 0
+    org.fault(kind="daily_limit", method="POST", path="composite/sobjects")
+    ended = killer.run("apply", "a.plan", "-o", "json", state=state)
+    assert ended.code == 5, ended.err + ended.out
+    org.go_on()
+    first = Path(ended.document["tasks"][0]["results"])
+    damage(first.with_name("second") / "rows" / "chunk-0.sent.csv", "cut")
+    ended = killer.run("resume", "-o", "json", state=state)
+    assert ended.code == 1, ended.err + ended.out
+    assert org.rows("SELECT COUNT(Id) n FROM Account") == [{"n": 2}]
+    second = ended.document["tasks"][1]
+    assert "The rows of the plan are damaged" in second["message"]
+    assert "make the plan again" in second["hint"]
