@@ -10,6 +10,7 @@ import errno
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from contextvars import ContextVar
 from pathlib import Path
 from threading import Thread
 from types import TracebackType
@@ -27,6 +28,36 @@ _SYNCED_BYTES = 16_000_000
 _COPIED_BYTES = 1_000_000
 _HOST = f"{crc32(os.uname().nodename.encode()):08x}"
 """Process numbers mean nothing on another machine that shares a folder."""
+
+
+_is_unsynced: ContextVar[bool] = ContextVar("is_unsynced", default=False)
+
+
+@contextmanager
+def unsynced() -> Iterator[None]:
+    """Wait for no disk in the block: files may be incomplete if the power fails soon after.
+
+    For files of a run that a signal ended, which its resume writes again.
+    """
+    token = _is_unsynced.set(True)
+    try:
+        yield
+    finally:
+        _is_unsynced.reset(token)
+
+
+def sync_all(folder: Path) -> None:
+    """Wait until all files in a folder, and in the folders in it, are on the disk.
+
+    Raises:
+        StorageError: The disk failed.
+    """
+    for parent, _, names in os.walk(folder):
+        for path in (*(Path(parent, name) for name in names), Path(parent)):
+            try:
+                sync_folder(path)
+            except OSError as error:
+                raise unwritable(path, error) from error
 
 
 @contextmanager
@@ -154,6 +185,8 @@ def sync(path: Path) -> None:
     Raises:
         OSError: It cannot be synced.
     """
+    if _is_unsynced.get():
+        return
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
@@ -164,7 +197,8 @@ def sync(path: Path) -> None:
 class SyncAhead:
     """Writes what there is of a file to the disk while more of it is made.
 
-    When a large file is complete, little of it is left to wait for.
+    When a large file is complete, little of it is left to wait for. If it will not be complete,
+    nothing is waited for: a busy disk may take many seconds.
     """
 
     def __init__(self, file: BinaryIO) -> None:
@@ -181,12 +215,14 @@ class SyncAhead:
         """
         size = self._file.tell()
         is_busy = self._thread is not None and self._thread.is_alive()
-        if is_busy or size - self._begun < _SYNCED_BYTES:
+        if is_busy or size - self._begun < _SYNCED_BYTES or _is_unsynced.get():
             return
         self._check()
         self._file.flush()
         self._begun = size
-        self._thread = Thread(target=self._sync, daemon=True)
+        # Of its own: the file may be closed meanwhile.
+        descriptor = os.dup(self._file.fileno())
+        self._thread = Thread(target=self._sync, args=(descriptor,), daemon=True)
         self._thread.start()
 
     def __enter__(self) -> Self:
@@ -198,16 +234,19 @@ class SyncAhead:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        if error is not None:
+            return
         if self._thread is not None:
             self._thread.join()
-        if error is None:
-            self._check()
+        self._check()
 
-    def _sync(self) -> None:
+    def _sync(self, descriptor: int) -> None:
         try:
-            os.fsync(self._file.fileno())
+            os.fsync(descriptor)
         except OSError as error:
             self._error = error
+        finally:
+            os.close(descriptor)
 
     def _check(self) -> None:
         """The system says once that a file was not written, so a later sync would not."""

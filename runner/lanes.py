@@ -2,8 +2,8 @@
 
 A signal reaches the main thread only. Work in a lane learns of it where it waits: for its workers,
 for an answer, between two tries. Workers of a pool go on, so that what is in flight can be
-accounted for, unless they only wait for what happens elsewhere. Work outside of a lane is not
-concerned: there a signal raises by itself.
+accounted for, unless they are idle: nothing is lost where that is broken off. Work outside of a
+lane is not concerned: there a signal raises by itself.
 
 Knows threads. Knows nothing of the work.
 """
@@ -55,19 +55,31 @@ _is_idle: ContextVar[bool] = ContextVar("is_idle", default=False)
 
 
 def check_stop() -> None:
-    """Raise an AbortedError, once, if this lane has been told to stop."""
-    lane = _lane.get()
+    """Raise an AbortedError: once if this lane has been told to stop, always in idle work."""
+    lane, drained = _lane.get(), _end_of_idle()
     if lane is not None:
         lane.check()
+    if drained is not None and drained.done():
+        raise AbortedError(drained.result())
+
+
+def _end_of_idle() -> Future[ExitCode] | None:
+    """The end of the pool that this is an idle worker of."""
+    return _drained.get() if _is_idle.get() else None
+
+
+def _wakes() -> tuple[Future[ExitCode], ...]:
+    """What ends a wait of this thread early."""
+    lane, drained = _lane.get(), _end_of_idle()
+    return (*(lane.wakes if lane else ()), *([drained] if drained else []))
 
 
 def first_done(futures: Iterable[Future[Result]]) -> set[Future[Result]]:
     """Wait for the first of some futures to be done; a stop ends the wait."""
     from concurrent.futures import FIRST_COMPLETED, wait  # noqa: PLC0415 - not every start needs it
 
-    lane = _lane.get()
     wanted: set[Future[Any]] = set(futures)
-    done, _ = wait({*wanted, *(lane.wakes if lane else ())}, return_when=FIRST_COMPLETED)
+    done, _ = wait({*wanted, *_wakes()}, return_when=FIRST_COMPLETED)
     check_stop()
     return done & wanted
 
@@ -80,8 +92,7 @@ def result_of(future: Future[Result]) -> Result:
 
 def sleep(seconds: float) -> None:
     """Sleep; a stop ends it, and while `idle` also the end of the pool that this is a worker of."""
-    lane, drained = _lane.get(), _drained.get() if _is_idle.get() else None
-    wakes = (*(lane.wakes if lane else ()), *([drained] if drained else []))
+    wakes = _wakes()
     if not wakes:
         time.sleep(seconds)
         return
@@ -89,13 +100,11 @@ def sleep(seconds: float) -> None:
 
     wait(wakes, seconds)
     check_stop()
-    if drained is not None and drained.done():
-        raise AbortedError(drained.result())
 
 
 @contextmanager
 def idle() -> Iterator[None]:
-    """Mark work that may be broken off between two requests, because nothing is lost by that."""
+    """Mark work that may be broken off wherever it waits, because nothing is lost by that."""
     token = _is_idle.set(True)
     try:
         yield
@@ -112,9 +121,9 @@ def as_worker(drained: Future[ExitCode], work: Callable[[Item], Result], item: I
         _drained.reset(token)
 
 
-def in_lane() -> bool:
-    """Whether this thread is a lane, which has to look up from a long wait."""
-    return _lane.get() is not None
+def may_be_stopped() -> bool:
+    """Whether this thread is a lane, or an idle worker, which has to look up from a long wait."""
+    return _lane.get() is not None or _end_of_idle() is not None
 
 
 def share_of(number: int) -> int:

@@ -14,7 +14,7 @@ from types import TracebackType
 from typing import Generic, Self, TypeVar
 
 from runner.errors import ExitCode
-from runner.lanes import as_worker, first_done, result_of, share_of
+from runner.lanes import as_worker, first_done, idle, result_of, share_of
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -82,21 +82,34 @@ def parallel_map(
 ) -> Iterator[Result]:
     """Call `work` with each item on a few threads; yield the results in the items' order.
 
+    No thread is at work any more when it ends, so that what they use can be closed.
+
     Args:
-        work: Called on one thread an item.
+        work: Called on one thread an item. Once nobody wants the results any more, it ends where it
+            waits for the org, so it must not change anything there.
         items: Drawn as threads become free, at most one more than there are threads.
         threads: By default one a processor, at most four; in a lane its share of them.
     """
     threads = share_of(threads or min(os.cpu_count() or 1, _MOST_THREADS))
     pool = ThreadPoolExecutor(threads, thread_name_prefix="worker")
+    ended: Future[ExitCode] = Future()
+
+    def idly(item: Item) -> Result:
+        with idle():
+            return work(item)
+
+    def begin(most: int) -> list[Future[Result]]:
+        return [pool.submit(as_worker, ended, idly, item) for item in islice(remaining, most)]
+
     remaining = iter(items)
     try:
-        running = deque(pool.submit(work, item) for item in islice(remaining, threads + 1))
+        running = deque(begin(threads + 1))
         while running:
             result = result_of(running.popleft())
-            running.extend(pool.submit(work, item) for item in islice(remaining, 1))
+            running.extend(begin(1))
             yield result
     finally:
+        ended.set_result(ExitCode.INTERRUPTED)
         pool.shutdown(wait=True, cancel_futures=True)
 
 

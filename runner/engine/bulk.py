@@ -24,6 +24,7 @@ from runner.engine.part_lifecycle import (
 from runner.engine.sending import PreparedWrite, Progress, SendingLoop
 from runner.engine.task_ledger import Collected
 from runner.errors import (
+    AbortedError,
     OrgError,
     RunnerError,
     StateError,
@@ -32,6 +33,7 @@ from runner.errors import (
     UsageError,
 )
 from runner.job.model import RetryPolicy
+from runner.lanes import idle
 from runner.salesforce.bulk import ingest
 from runner.salesforce.bulk.ingest import IngestSpec, ResultSet, operation_of
 from runner.salesforce.bulk.job import JobInfo, failure_of
@@ -151,12 +153,20 @@ class BulkWrite:
                 except UnexpectedAnswerError:  # in doubt until a resume downloads them again
                     self.has_open_rows = True
             elif found is None and line.bulk_job_id is not None:
-                write.results.add_in_doubt(part)
+                self._put_in_doubt(part, stopped_by)
                 self.has_open_rows = True
+
+    def _put_in_doubt(self, part: Part, error: RunnerError) -> None:
+        results = self._write.results
+        if isinstance(error, AbortedError):
+            results.add_under_way(part)
+        else:
+            results.add_in_doubt(part)
 
     def send(self, part: Part) -> FinishedPart:
         """Run a part's ingest job to its end and match its results to rows."""
-        self._write.save_before_images(part.first_row, part.last_row)
+        with idle():
+            self._write.save_before_images(part.first_row, part.last_row)
         lifecycle = PartLifecycle(part, self._shared)
         self._lifecycles[part.index, part.attempt] = lifecycle
         found = lifecycle.run()
@@ -196,10 +206,9 @@ class BulkWrite:
 
     def unanswered(self, part: Part, error: RunnerError) -> None:
         """Mark the rows of a part as in doubt if its job may have processed them."""
-        del error
         lifecycle = self._lifecycles.get((part.index, part.attempt))
         if lifecycle is not None and lifecycle.may_have_run:
-            self._write.results.add_in_doubt(part)
+            self._put_in_doubt(part, error)
             self.has_open_rows |= not lifecycle.is_lost
 
     def _continue(self, part: Part, answer: FinishedPart) -> None:

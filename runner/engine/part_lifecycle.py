@@ -21,6 +21,7 @@ from runner.engine.deadline import Deadline
 from runner.engine.next_step import COLLECTED, GONE, INTENDED, PartStatus, Step, next_step
 from runner.engine.task_ledger import Collected, TaskLedger
 from runner.errors import OrgError, TransientError, TransportError, UsageError
+from runner.lanes import idle
 from runner.salesforce.bulk import ingest
 from runner.salesforce.bulk.ingest import IngestSpec, ResultSet
 from runner.salesforce.bulk.job import JobInfo, JobState
@@ -251,11 +252,13 @@ class PartLifecycle:
 
     def _upload(self) -> None:
         try:
-            ingest.upload(self._session, self._info.id, self._part.content)
+            with idle():  # a job that is not closed processes nothing
+                ingest.upload(self._session, self._info.id, self._part.content)
         except TransportError:
             if self._tries >= self._session.retrier.policy.attempts:
                 raise
-            self._session.retrier.pause(self._tries, _NEW_JOB)
+            with idle():
+                self._session.retrier.pause(self._tries, _NEW_JOB)
             self._forget()
             return
         self._status = replace(self._status, made_here=False)
@@ -264,7 +267,9 @@ class PartLifecycle:
     def _ask(self) -> None:
         job_id = self._line.bulk_job_id or ""
         try:
-            self._learn(ingest.state(self._session, job_id))
+            with idle():
+                info = ingest.state(self._session, job_id)
+            self._learn(info)
         except TransientError:
             raise
         except OrgError as error:
@@ -314,16 +319,17 @@ class PartLifecycle:
             return None
 
     def _collect(self) -> Collected:
-        files = {
-            kind: ingest.download_results(
-                self._session,
-                self._info.id,
-                kind,
-                self._part.file(f"{kind.name.lower()}.csv"),
-                expected=ingest.rows_in(kind, self._info),
-            )
-            for kind in ResultSet
-        }
+        with idle():
+            files = {
+                kind: ingest.download_results(
+                    self._session,
+                    self._info.id,
+                    kind,
+                    self._part.file(f"{kind.name.lower()}.csv"),
+                    expected=ingest.rows_in(kind, self._info),
+                )
+                for kind in ResultSet
+            }
         found = Collected(self._info, files)
         self._record(replace(self._line, state=COLLECTED, results=found.text()))
         self._status = replace(self._status, recorded=COLLECTED)

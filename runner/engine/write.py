@@ -37,6 +37,7 @@ from runner.engine.source_rows import ReadRows, read_rows
 from runner.engine.task_end import TaskEnd, outcome_of_write
 from runner.engine.task_ledger import WritePlan, mapping_digest
 from runner.errors import (
+    AbortedError,
     ExitCode,
     RailError,
     RunnerError,
@@ -45,12 +46,17 @@ from runner.errors import (
     UnexpectedAnswerError,
 )
 from runner.events import Noticed
-from runner.files import atomic_write, copy_content, unwritable
+from runner.files import atomic_write, copy_content, unsynced, unwritable
 from runner.job.commands import command_for
 from runner.job.model import Api, Verb, WriteTask
 from runner.outcome import TaskOutcome, TaskStatus
 from runner.tables.plans.changed_since import CHANGED_SINCE_FILE, write_changed_since
-from runner.tables.results.row_results import IN_DOUBT_FILE, SKIPPED_FILE, RowResults
+from runner.tables.results.row_results import (
+    IN_DOUBT_FILE,
+    SKIPPED_FILE,
+    UNPROCESSED_FILE,
+    RowResults,
+)
 from runner.tables.sources.csv import REFERENCE_COLUMN
 from runner.tables.sources.written import save_written
 from runner.tables.staging.comparison import UNCHANGED_FILE, Comparison
@@ -149,7 +155,10 @@ def _carried_out(write: PreparedWrite, api: Api, noted: Noted | None) -> TaskEnd
         end = _sent(write, api)
     counts = end.outcome.counts
     if counts.created or (changes and counts.succeeded):
-        save_what_was_written(task, context, write.plan, write.staging, has_before_images=changes)
+        with unsynced() if end.outcome.status is TaskStatus.ABORTED else nullcontext():
+            save_what_was_written(
+                task, context, write.plan, write.staging, has_before_images=changes
+            )
     if noted is None or not counts.succeeded:
         return end
     return replace(end, managed=managed_change(task, context, write.results, noted))
@@ -311,10 +320,13 @@ def _account(
 ) -> TaskOutcome:
     folder = staging.folder.parent
     passed = folder / SNAPSHOT / UNCHANGED_FILE
-    counts = results.write_files(folder, passed if passed.exists() else None)
-    changed = write_changed_since(staging.database, folder / SKIPPED_FILE)
-    if task.results is not None:
-        _copy_results(folder, task.results)
+    aborted = isinstance(stopped_by, AbortedError)  # somebody waits for the end
+    with unsynced() if aborted else nullcontext():
+        passed_file = passed if passed.exists() and not aborted else None
+        counts = results.write_files(folder, passed_file, known_only=aborted)
+        changed = write_changed_since(staging.database, folder / SKIPPED_FILE)
+        if task.results is not None:
+            _copy_results(folder, task.results)
     outcome = outcome_of_write(task, counts, stopped_by)
     if changed and outcome.status is TaskStatus.DONE:
         outcome = replace(outcome, status=TaskStatus.PARTIAL, exit_code=ExitCode.PARTIAL)
@@ -331,7 +343,7 @@ def _copy_results(folder: Path, to: Path) -> None:
     for file in folder.glob("*.csv"):
         with atomic_write(to / file.name) as beside:
             copy_content(file, beside)
-    for name in (IN_DOUBT_FILE, SKIPPED_FILE, CHANGED_SINCE_FILE):
+    for name in (IN_DOUBT_FILE, SKIPPED_FILE, UNPROCESSED_FILE, CHANGED_SINCE_FILE):
         if not (folder / name).exists():
             try:
                 (to / name).unlink(missing_ok=True)  # of an earlier run

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from msgspec.structs import replace
 
 from runner.errors import RunnerError
+from runner.files import sync_all
 from runner.job.model import Job
 from runner.outcome import RunOutcome
 from runner.runs.execute import execute_selected, notified
@@ -90,6 +91,7 @@ def abandon(wanted: str | None, settings: UserSettings) -> RunRecord:
         except RunnerError:
             org_id = None  # a job that cannot be read is not running
         with state.run_lock(run.job_file, org_id, run_id=run.run_id, target=target):
+            sync_all(settings.state.run(run.run_id))  # a signal may have ended it in a hurry
             ledger.close_run(run.run_id)
     return run
 

@@ -5,6 +5,7 @@ import signal
 import sqlite3
 import subprocess
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 
@@ -53,6 +54,11 @@ def stalled_org(org):
 def test_a_stopped_run_is_resumed_and_its_job_not_sent_again(bench, stalled_org, number, code):
     write_rows(bench)
     assert stop_midway(bench, stalled_org, bench.job(LOAD), number) == code
+    if number != signal.SIGKILL:
+        known = json.loads(bench.run("show", "last", "-o", "json").out)["tasks"][0]["outcome"]
+        assert known["counts"]["in_doubt"] == 10
+        files = {each.name for each in Path(known["results"]).glob("*.csv")}
+        assert files == {"succeeded.csv", "failed.csv"}, "the other rows are only counted"
     ended = bench.run("resume", "-o", "json")
     assert ended.code == 0, ended.err + ended.out
     assert ended.task("load")["counts"]["created"] == 10

@@ -3,6 +3,8 @@ import os
 import stat
 import subprocess
 import sys
+import threading
+from contextlib import suppress
 
 import pytest
 
@@ -15,7 +17,9 @@ from runner.files import (
     exchange,
     private_folder,
     recover,
+    sync_all,
     temporary_path,
+    unsynced,
     write_private,
 )
 
@@ -33,6 +37,39 @@ def test_a_file_is_synced_while_it_grows(tmp_path, monkeypatch):
     grow(tmp_path / "x", 2)
     assert synced == [18_000_000]
     assert (tmp_path / "x").stat().st_size == 18_000_000
+
+
+def test_nobody_waits_for_the_disk_where_a_file_will_not_be_complete(tmp_path, monkeypatch):
+    begun, may_end = threading.Event(), threading.Event()
+
+    def slow(_descriptor):
+        begun.set()
+        may_end.wait(30)
+
+    monkeypatch.setattr(os, "fsync", slow)
+    before = set(threading.enumerate())
+    with (tmp_path / "x").open("wb") as out, suppress(ZeroDivisionError), SyncAhead(out) as ahead:
+        out.write(b"x" * 18_000_000)
+        ahead.grown()
+        assert begun.wait(30)
+        raise ZeroDivisionError
+    (syncing,) = set(threading.enumerate()) - before
+    assert syncing.is_alive(), "and nobody waited for it"
+    may_end.set()
+    syncing.join(30)
+
+
+def test_files_of_a_run_that_a_signal_ended_wait_for_no_disk(tmp_path, monkeypatch):
+    synced = []
+    monkeypatch.setattr(os, "fsync", synced.append)
+    with unsynced():
+        grow(tmp_path / "x", 4)
+        with atomic_write(tmp_path / "a" / "y") as beside:
+            beside.write_text("done")
+    assert synced == []
+    assert (tmp_path / "a" / "y").read_text() == "done"
+    sync_all(tmp_path)
+    assert len(synced) == len(["x", "a", "a/y", "."])
 
 
 @pytest.mark.parametrize("blocks", [2, 4])

@@ -142,7 +142,7 @@ def test_workers_of_a_lane_are_not_stopped():
     def worker(_):
         begun.set()
         lanes.check_stop()
-        return lanes.in_lane()
+        return lanes.may_be_stopped()
 
     def work():
         with WorkerPool(worker, 2) as pool:

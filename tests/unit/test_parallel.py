@@ -1,5 +1,6 @@
 """Requests run side by side, no wider than asked, and none is forgotten when a run ends early."""
 
+import socket
 import threading
 from concurrent.futures import ThreadPoolExecutor, wait
 
@@ -8,6 +9,7 @@ import pytest
 from runner import lanes, parallel
 from runner.errors import AbortedError
 from runner.parallel import WorkerPool, one_ahead, parallel_map
+from runner.salesforce.http import waits
 
 
 def test_every_item_is_done_once():
@@ -224,3 +226,54 @@ def test_an_error_of_a_later_item_comes_after_the_items_before_it():
     with pytest.raises(ConnectionError):
         seen.extend(one_ahead(items()))
     assert seen == [1]
+
+
+def test_what_waits_for_the_org_ends_when_nobody_wants_the_results():
+    begun, ends = threading.Barrier(2, timeout=30), []
+
+    def work(item):
+        begun.wait()
+        if item:
+            try:
+                lanes.sleep(30)
+            except AbortedError:
+                ends.append(item)
+                raise
+        return item
+
+    results = parallel_map(work, range(2), 2)
+    assert next(results) == 0
+    results.close()
+    assert ends == [1]
+
+
+def test_an_idle_item_ends_while_it_waits_for_an_answer(wires):
+    client, _silent = wires
+    reading = threading.Barrier(2, timeout=30)
+
+    def once(seconds):
+        client.settimeout(seconds)
+        return client.recv(1)
+
+    def work(item):
+        reading.wait()
+        if item:
+            with lanes.idle():
+                waits.wait(once, 30)
+        return item
+
+    with WorkerPool(work, 2) as pool:
+        for _item, _future in pool.run(range(2)):
+            break
+        ((item, future),) = pool.drain(60)
+        assert item == 1
+        with pytest.raises(AbortedError):
+            future.result()
+
+
+@pytest.fixture
+def wires():
+    pair = socket.socketpair()
+    yield pair
+    for each in pair:
+        each.close()

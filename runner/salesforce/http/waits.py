@@ -13,10 +13,10 @@ from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from typing import TypeVar
 
-from runner.lanes import check_stop, in_lane
+from runner.lanes import check_stop, may_be_stopped
 
 _LOOK_UP_SECONDS = 0.5
-"""How often a wait in a lane looks whether it must stop."""
+"""How often a wait of who may be stopped looks whether it must."""
 _ends_at: ContextVar[float | None] = ContextVar("ends_at", default=None)
 """When the waits of this thread must have ended, by the monotonic clock; None: no limit."""
 Result = TypeVar("Result")
@@ -50,14 +50,14 @@ def wait(
     timeout: float | None,
     error: type[Exception] = TimeoutError,
 ) -> Result:
-    """Wait within a timeout; a lane notices meanwhile that it must stop.
+    """Wait within a timeout; who may be stopped notices it meanwhile.
 
     Args:
         once: Waits as many seconds as it is given, then raises `error`.
         timeout: Seconds; None: no limit.
         error: What says that nothing came in time.
     """
-    while in_lane():
+    while may_be_stopped():
         check_stop()
         rest = left(timeout, error)
         if rest is not None and rest <= _LOOK_UP_SECONDS:

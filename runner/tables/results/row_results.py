@@ -45,6 +45,7 @@ from runner.tables.staging.rows import StagedRows
 if TYPE_CHECKING:
     from runner.tables import duckdb
     from runner.tables.results.bulk_results import PartResults, ResultFiles
+    from runner.tables.staging.chunk import RowChunk
 
 _COUNT_AGAIN = "INSERT INTO outcome FROM set_aside ANTI JOIN outcome USING (row)"
 _NAMES = ("row", "status", "id", "created", "code", "message", "fields")
@@ -56,6 +57,7 @@ _MAX_PARTS_MATCHED = 2
 
 IN_DOUBT_FILE = f"{RowStatus.IN_DOUBT}.csv"
 """Written only if rows are in doubt."""
+UNPROCESSED_FILE = f"{RowStatus.UNPROCESSED}.csv"
 SKIPPED_FILE = f"{RowStatus.SKIPPED}.csv"
 """Written only if rows are skipped."""
 _FAILED_COLUMNS = ("sf__Row", "sf__Id", "sf__Code", "sf__Message", "sf__Fields")
@@ -85,6 +87,7 @@ class RowResults:
         self._matching = BoundedSemaphore(_MAX_PARTS_MATCHED)
         self._succeeded = SucceededLines(staging.folder / "succeeded.lines")
         self._table = OutcomeTable(staging)
+        self._under_way: list[int] = []
         if staging.file_column is not None or any(chunk.rejected for chunk in staging.chunks):
             self.use_table()
 
@@ -162,6 +165,13 @@ class RowResults:
             results = PartResults(self._table, self._staging.chunks, part)
             results.mark_in_doubt("The ingest job was started, but its results are not available.")
 
+    def add_under_way(self, part: Part) -> None:
+        """Count the rows of a part as in doubt; they are in no file, for a resume asks the org."""
+        if part.attempt:  # of few rows, some of which may have an outcome
+            self.add_in_doubt(part)
+        else:
+            self._under_way.append(part.rows)
+
     def counts(self) -> Counts:
         """Count rows by how they ended; a row that was not sent again ended as it did before."""
         tally = dict.fromkeys(RowStatus, 0)
@@ -171,6 +181,7 @@ class RowResults:
             is_new = was_created or (was_created is None and self._verb is Verb.CREATE)
             created += rows if is_new and status == RowStatus.SUCCEEDED else 0
         tally[RowStatus.SUCCEEDED] += self._succeeded.created + self._succeeded.updated
+        tally[RowStatus.IN_DOUBT] += sum(self._under_way)
         created += self._succeeded.created
         others = tally[RowStatus.SUCCEEDED] - created
         others_by = {
@@ -227,7 +238,9 @@ class RowResults:
             found = self._connection.execute(query).fetchall()
         return tuple((code or "", message or "", *numbers) for code, message, *numbers in found)
 
-    def write_files(self, folder: Path, passed: Path | None = None) -> Counts:
+    def write_files(
+        self, folder: Path, passed: Path | None = None, *, known_only: bool = False
+    ) -> Counts:
         """Write succeeded.csv, failed.csv and unprocessed.csv; in_doubt.csv if any are; count.
 
         Each has the source's own columns, then `sf__Row` and what the org said, in the source's
@@ -237,22 +250,19 @@ class RowResults:
             folder: Where to.
             passed: A CSV file of `row` and `id` of unchanged rows that are among the succeeded ones
                 for other tasks; they are not counted there.
+            known_only: Leave out rows of which nothing is known, which takes time for each of them.
 
         Raises:
             StateError: A file cannot be written.
         """
         counts = self.counts()
-        (folder / IN_DOUBT_FILE).unlink(missing_ok=True)  # of a process that knew less
-        (folder / SKIPPED_FILE).unlink(missing_ok=True)
-        added: dict[RowStatus, tuple[str, ...]] = dict(_COLUMNS_OF)
-        if counts.in_doubt:
-            added[RowStatus.IN_DOUBT] = _FAILED_COLUMNS
-        if counts.skipped:
-            added[RowStatus.SKIPPED] = ("sf__Row", "sf__Code", "sf__Message")
-        if self._staging.file_column is not None:
-            added[RowStatus.SUCCEEDED] += ("sf__Checksum",)
-        if self._staging.files:
-            added = {status: (row, *_FILE_COLUMNS, *rest) for status, (row, *rest) in added.items()}
+        for name in (IN_DOUBT_FILE, SKIPPED_FILE, UNPROCESSED_FILE):  # of a process that knew less
+            (folder / name).unlink(missing_ok=True)
+        added = self._columns_added(counts)
+        chunks = self._staging.chunks
+        if known_only:
+            del added[RowStatus.UNPROCESSED]
+            chunks = tuple(filter(self._has_results, chunks))
         own = [
             (place, column)
             for place, column in enumerate(self._staging.source_columns)
@@ -267,7 +277,7 @@ class RowResults:
                 self.use_table()
                 with_rows(passed, ("row", "id"), self._pass)
             writer = self._piece_writer([place for place, _ in own], added, passed)
-            for pieces in parallel_map(writer.write, self._staging.chunks):
+            for pieces in parallel_map(writer.write, chunks):
                 for status, blocks in pieces.items():
                     before = outs[status].tell()
                     outs[status].writelines(blocks)
@@ -276,6 +286,30 @@ class RowResults:
             if passed is not None:
                 self._connection.execute(f"DELETE FROM outcome WHERE code = {literal(UNCHANGED)}")
         return counts
+
+    def _columns_added(self, counts: Counts) -> dict[RowStatus, tuple[str, ...]]:
+        """The columns that follow the source's own in each file."""
+        added: dict[RowStatus, tuple[str, ...]] = dict(_COLUMNS_OF)
+        if counts.in_doubt > sum(self._under_way):
+            added[RowStatus.IN_DOUBT] = _FAILED_COLUMNS
+        if counts.skipped:
+            added[RowStatus.SKIPPED] = ("sf__Row", "sf__Code", "sf__Message")
+        if self._staging.file_column is not None:
+            added[RowStatus.SUCCEEDED] += ("sf__Checksum",)
+        if self._staging.files:
+            added = {status: (row, *_FILE_COLUMNS, *rest) for status, (row, *rest) in added.items()}
+        return added
+
+    def _has_results(self, chunk: RowChunk) -> bool:
+        """Whether anything is known of a chunk's rows."""
+        first, last = chunk.first_row, chunk.last_row
+        if self._succeeded.has_any(first, last):
+            return True
+        if not self._table.is_made:
+            return any(first <= each.row <= last for each in self._pending)
+        self._flush()
+        query = f"SELECT count(*) FROM outcome WHERE row BETWEEN {first} AND {last}"
+        return bool(self._connection.execute(query).fetchall()[0][0])
 
     def save_ids(self, file: Path, *, only_created: bool) -> None:
         """Write the Ids of the records of rows that succeeded, 15 characters on each line.

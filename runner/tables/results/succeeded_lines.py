@@ -155,6 +155,10 @@ class SucceededLines:
         pairs = (zip(each.numbers(), each.lines, strict=True) for each in found)
         return _rows_of(dict(chain.from_iterable(pairs)), first_row, last_row)
 
+    def has_any(self, first_row: int, last_row: int) -> bool:
+        """Whether anything is known of rows between two."""
+        return bool(self._pieces_with(first_row, last_row))
+
     def take(self, first_row: int, last_row: int) -> Iterator[bytes]:
         """Remove the pieces that have rows between two, and give each as CSV: row, Id, created.
 

@@ -1,6 +1,7 @@
 import csv
 
 import pytest
+from msgspec.structs import replace
 
 from runner.errors import StateError, UnexpectedAnswerError
 from runner.job.endpoints import FileFormat, FileShape, FileSource
@@ -360,3 +361,22 @@ def test_a_file_with_semicolons_needs_no_engine_and_its_results_have_commas(stag
     assert (tmp_path / "succeeded.csv").read_text().splitlines()[1:] == ['a,"1,5",1,001A,false']
     assert (tmp_path / "unprocessed.csv").read_text().splitlines()[1:] == ["b,,2"]
     assert not staging.database.is_open
+
+
+@pytest.mark.parametrize("has_table", [False, True])
+def test_rows_of_which_nothing_is_known_can_be_left_to_the_counts(stage, tmp_path, has_table):
+    staging = stage(THREE, KEYED)
+    (part,) = staging.parts(tmp_path / "parts", 1_000)
+    results = RowResults(staging)
+    if has_table:
+        results.use_table()
+    (tmp_path / "unprocessed.csv").write_text("of a process that knew less")
+    (tmp_path / "in_doubt.csv").write_text("of a process that knew less")
+    results.add_under_way(replace(part, rows=2))
+    results.add([RowResult(2, RowStatus.SUCCEEDED, id="001B", created=True)])
+    counts = results.write_files(tmp_path, known_only=True)
+    assert counts == Counts(read=3, created=1, in_doubt=2)
+    assert [row["sf__Id"] for row in read(tmp_path / "succeeded.csv")] == ["001B"]
+    assert read(tmp_path / "failed.csv") == []
+    assert not (tmp_path / "unprocessed.csv").exists()
+    assert not (tmp_path / "in_doubt.csv").exists()
