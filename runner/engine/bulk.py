@@ -103,6 +103,11 @@ class BulkWrite:
         self.has_open_rows = False
         self.unknown = 0
 
+    @property
+    def is_complete(self) -> bool:
+        """As for `LevelSender`."""
+        return self._loop.is_complete
+
     def run(self) -> RunnerError | None:
         """Send every row; returns what ended it early.
 

@@ -40,6 +40,10 @@ class LevelSender(Protocol):
     """Records in the org that an earlier process may have created and did not record."""
 
     @property
+    def is_complete(self) -> bool:
+        """Whether every answer that came is among the results; else the ledger knows more."""
+
+    @property
     def job_ids(self) -> Sequence[str]:
         """Of the Bulk jobs that were made; none over REST."""
 

@@ -20,7 +20,7 @@ from runner.engine.context import Context
 from runner.engine.deadline import Deadline
 from runner.engine.next_step import COLLECTED, GONE, INTENDED, PartStatus, Step, next_step
 from runner.engine.task_ledger import Collected, TaskLedger
-from runner.errors import OrgError, TransientError, TransportError, UsageError
+from runner.errors import OrgError, StateError, TransientError, TransportError, UsageError
 from runner.lanes import idle
 from runner.salesforce.bulk import ingest
 from runner.salesforce.bulk.ingest import IngestSpec, ResultSet
@@ -261,6 +261,11 @@ class PartLifecycle:
                 self._session.retrier.pause(self._tries, _NEW_JOB)
             self._forget()
             return
+        except StateError:  # the rows cannot be read, and an open job processes nothing
+            with suppress(OrgError):
+                ingest.abort(self._session, self._info.id)
+                self._forget()
+            raise
         self._status = replace(self._status, made_here=False)
         self._learn(ingest.close(self._session, self._info.id))
 

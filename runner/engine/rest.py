@@ -124,6 +124,11 @@ class RestWrite:
         self.unknown = 0
         """Records in the org that an earlier process may have created and did not record."""
 
+    @property
+    def is_complete(self) -> bool:
+        """As for `LevelSender`."""
+        return self._loop.is_complete
+
     def run(self) -> RunnerError | None:
         """Send every row; returns what ended it early.
 
@@ -175,13 +180,15 @@ class RestWrite:
         write = self._write
         self._handled.add(batch.line.part)
         recorded = rows_text([*batch.known, *answer.results])
-        write.results.add(answer.results)
-        if answer.in_doubt:
-            write.results.add([self._in_doubt(row) for row in answer.left(batch.rows)])
-            self.has_open_rows = True
         state = SENT if answer.in_doubt else ANSWERED
         line = replace(batch.line, state=state, results=recorded)
-        write.ledger.record(line, synced=self._once_only)
+        try:  # the ledger first: without its line a resume does not know of the answer
+            write.ledger.record(line, synced=self._once_only)
+        finally:
+            write.results.add(answer.results)
+            if answer.in_doubt:
+                write.results.add([self._in_doubt(row) for row in answer.left(batch.rows)])
+                self.has_open_rows = True
         self._count_failed(answer.results)
         if answer.stopped_by is not None:
             self._loop.stop(answer.stopped_by)

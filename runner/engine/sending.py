@@ -9,6 +9,7 @@ from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future
 from contextlib import suppress
+from pathlib import Path
 from threading import Lock
 from typing import Generic, Protocol, TypeVar
 
@@ -21,6 +22,7 @@ from runner.engine.context import Context
 from runner.engine.deadline import Deadline
 from runner.engine.task_ledger import TaskLedger
 from runner.errors import AbortedError, ExitCode, RunnerError, StateError
+from runner.files import NO_ROOM, unwritable
 from runner.job.choices import Concurrency
 from runner.job.model import Verb, WriteTask
 from runner.parallel import WorkerPool
@@ -108,6 +110,8 @@ class SendingLoop(Generic[Piece, Answer]):
         self._again: deque[Piece] = deque()
         self.deadline: Deadline = write.context.deadline(write.task)
         self.stopped_by: RunnerError | None = None
+        self.is_complete = True
+        """Whether every answer that came is among the results; else the ledger knows more."""
 
     def stop(self, error: RunnerError) -> None:
         """Send nothing more; pieces in flight are still waited for. The first error counts."""
@@ -127,11 +131,13 @@ class SendingLoop(Generic[Piece, Answer]):
             try:
                 for piece, answer in pool.run(_UntilStopped(self, self._again, iter(pieces))):
                     self._receive(piece, answer)
-            except RunnerError as error:
+            except (RunnerError, OSError) as error:
+                found = own_error(error)
+                first = self.stopped_by if isinstance(found, StateError) else None
                 for piece, late in pool.drain():
                     with suppress(StateError):  # what the ledger lacks, a resume finds out
                         self._receive(piece, late)
-                return error
+                return first or found
         return self.stopped_by
 
     def _send(self, piece: Piece) -> Answer:
@@ -141,12 +147,35 @@ class SendingLoop(Generic[Piece, Answer]):
             return self._sender.send(piece)
 
     def _receive(self, piece: Piece, future: Future[Answer] | None) -> None:
+        try:
+            self._account_for(piece, future)
+        except (StateError, OSError) as error:
+            self.is_complete = False
+            raise own_error(error) from error
+
+    def _account_for(self, piece: Piece, future: Future[Answer] | None) -> None:
         error = future.exception() if future else AbortedError(ExitCode.INTERRUPTED)
+        if isinstance(error, OSError):
+            error = own_error(error)
         if isinstance(error, RunnerError):
             self.stop(error)
             self._sender.unanswered(piece, error)
         elif future is not None:
             self._sender.receive(piece, future.result())  # raises what is not a RunnerError
+
+
+def own_error(error: RunnerError | OSError) -> RunnerError:
+    """The error about a file of the run, in our words; others are raised."""
+    if isinstance(error, RunnerError):
+        return error
+    if error.filename is None:
+        raise error
+    if error.errno in NO_ROOM:
+        return unwritable(Path(error.filename), error)
+    return StateError(
+        f"{error.filename} cannot be used: {error.strerror or error}.",
+        hint="It belongs to the run. `runner resume` reads the rows and the results again.",
+    )
 
 
 class _UntilStopped(Iterator[Piece]):

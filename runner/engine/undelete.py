@@ -36,6 +36,11 @@ class UndeleteWrite:
         request = WriteRequest(task.verb, task.sobject)
         self._lost_answers = LostAnswers(context.session, request, write.plan, context.user_id)
 
+    @property
+    def is_complete(self) -> bool:
+        """As for `LevelSender`."""
+        return self._loop.is_complete
+
     def run(self) -> RunnerError | None:
         """Bring every record back; returns what ended it early.
 

@@ -18,7 +18,7 @@ from msgspec.structs import replace
 from runner.engine.api_choice import api_for_write, rows_of_a_batch
 from runner.engine.before_images import BeforeImages, save_what_was_written
 from runner.engine.columns import ColumnPlan
-from runner.engine.context import JUDGED, SNAPSHOT, STAGING, Context
+from runner.engine.context import JUDGED, PARTS, SNAPSHOT, STAGING, Context
 from runner.engine.file_bodies import places_of_files
 from runner.engine.kept_rows import kept_rows
 from runner.engine.levels import LevelSender, leave_out_circles, send_in_levels
@@ -32,9 +32,10 @@ from runner.engine.mirror import (
 from runner.engine.rails import Effect
 from runner.engine.record_lookup import MoreRecords, look_up_records
 from runner.engine.reference_lookup import look_up_references
-from runner.engine.sending import PreparedWrite
+from runner.engine.sending import PreparedWrite, own_error
 from runner.engine.source_rows import ReadRows, read_rows
 from runner.engine.task_end import TaskEnd, outcome_of_write
+from runner.engine.task_end import stopped_by as stopped_by_error
 from runner.engine.task_ledger import WritePlan, mapping_digest
 from runner.errors import (
     AbortedError,
@@ -155,10 +156,13 @@ def _carried_out(write: PreparedWrite, api: Api, noted: Noted | None) -> TaskEnd
         end = _sent(write, api)
     counts = end.outcome.counts
     if counts.created or (changes and counts.succeeded):
-        with unsynced() if end.outcome.status is TaskStatus.ABORTED else nullcontext():
-            save_what_was_written(
-                task, context, write.plan, write.staging, has_before_images=changes
-            )
+        try:
+            with unsynced() if end.outcome.status is TaskStatus.ABORTED else nullcontext():
+                save_what_was_written(
+                    task, context, write.plan, write.staging, has_before_images=changes
+                )
+        except (StateError, OSError) as error:
+            return _unsaved(end, own_error(error))
     if noted is None or not counts.succeeded:
         return end
     return replace(end, managed=managed_change(task, context, write.results, noted))
@@ -255,8 +259,13 @@ def stage(
 
 def _sent(write: PreparedWrite, api: Api) -> TaskEnd:
     """Send the rows; a resume can still change the end if an error that may pass stopped it."""
-    senders, stopped_by = send_in_levels(write, lambda level: _sender(level, api))
-    outcome = _account(write.task, write.plan, write.staging, write.results, stopped_by)
+    try:
+        senders, stopped_by = send_in_levels(write, lambda level: _sender(level, api))
+        if stopped_by is not None and not all(each.is_complete for each in senders):
+            return _as_recorded(write, api, stopped_by)
+        outcome = _account(write.task, write.plan, write.staging, write.results, stopped_by)
+    except (StateError, OSError) as error:
+        return _as_recorded(write, api, own_error(error))
     outcome = replace(outcome, api=api.value)
     job_ids = [job for each in senders for job in each.job_ids]
     if job_ids:
@@ -268,6 +277,27 @@ def _sent(write: PreparedWrite, api: Api) -> TaskEnd:
         or isinstance(stopped_by, StateError | TransportError | UnexpectedAnswerError)
     )
     return TaskEnd(outcome, final=not may_change)
+
+
+def _unsaved(end: TaskEnd, error: RunnerError) -> TaskEnd:
+    """The end of a write of which an undo would not know all; a resume saves that again."""
+    has_reason = end.outcome.status in {TaskStatus.FAILED, TaskStatus.ABORTED}
+    outcome = end.outcome if has_reason else stopped_by_error(error, end.outcome)
+    return replace(end, outcome=outcome, final=False)
+
+
+def _as_recorded(write: PreparedWrite, api: Api, error: RunnerError) -> TaskEnd:
+    """The end of a write whose results cannot be joined to its rows: the ledger has the counts."""
+    task, context = write.task, write.context
+    record = context.ledger.run(context.run_id).task(task.name)
+    if record is None or task.verb is Verb.UNDELETE:
+        raise error
+    from runner.engine.ledger_counts import counts_of  # noqa: PLC0415 - almost never
+
+    counts = counts_of(record.parts, write.staging, task.verb, context.task_folder(task) / PARTS)
+    outcome = stopped_by_error(error, replace(context.known_outcome(task), counts=counts))
+    job_ids = tuple(dict.fromkeys(each.bulk_job_id for each in record.parts if each.bulk_job_id))
+    return TaskEnd(replace(outcome, api=api.value, bulk_job_ids=job_ids), final=False)
 
 
 def _sender(write: PreparedWrite, api: Api) -> LevelSender:

@@ -1,6 +1,7 @@
-"""Files in the folder of an unfinished run that somebody has changed, cut short or deleted."""
+"""Files in the folder of a run that somebody changes, cuts short or deletes before it has ended."""
 
 import csv
+import json
 import re
 import shutil
 from pathlib import Path
@@ -175,3 +176,28 @@ def test_damaged_rows_of_a_plan_are_not_read_from_the_source(bench, org, killer)
     second = ended.document["tasks"][1]
     assert "The rows of the plan are damaged" in second["message"]
     assert "make the plan again" in second["hint"]
+
+
+@pytest.mark.parametrize("folder", ["rows", "staging"])
+def test_files_deleted_during_a_run_do_not_make_its_rows_unprocessed(bench, org, folder):
+    org.stall_jobs()
+    rows = [*(f"n {n},true" for n in range(10)), "x,maybe"]
+    bench.write("a.csv", "\n".join(["Name,Active__c", *rows, ""]))
+    job = bench.job("- {name: load, create: Account, from: a.csv, api: bulk}\n")
+    process = bench.begin("run", job, "-v", "-o", "json")
+    for line in process.stderr:
+        if "UploadComplete" in line or "InProgress" in line:
+            break
+    [place] = bench.state.glob(f"runs/*/load/{folder}")
+    shutil.rmtree(place)
+    org.go_on()
+    out, _ = process.communicate(timeout=60)
+    assert process.returncode == 1
+    task = json.loads(out)["tasks"][0]
+    assert f"/{folder}/" in task["message"]
+    counts = task["counts"]
+    assert (counts["created"], counts["failed"], counts["unprocessed"]) == (10, 1, 0)
+    ended = bench.run("resume", "-o", "json")
+    assert ended.code == 3, ended.err + ended.out
+    assert ended.task("load")["counts"]["created"] == 10
+    assert org.rows("SELECT COUNT(Id) n FROM Account") == [{"n": 10}]

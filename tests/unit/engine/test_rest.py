@@ -11,7 +11,7 @@ from runner.engine.columns import ColumnPlan
 from runner.engine.deadline import Deadline
 from runner.engine.rest import RestWrite
 from runner.engine.sending import PreparedWrite
-from runner.errors import SignInError, TransportError
+from runner.errors import SignInError, StateError, TransportError
 from runner.events import ignore
 from runner.job.endpoints import FileFormat, FileShape, FileSource
 from runner.job.model import Verb, WriteTask
@@ -57,6 +57,19 @@ def test_only_the_lines_of_creates_wait_for_the_disk(monkeypatch, verb, synced):
     assert RestWrite(write).run() is None
     assert lines == [("sent", synced), ("answered", synced)]
     assert [row.status for row in rows] == [RowStatus.SUCCEEDED]
+
+
+def test_an_answer_is_in_the_ledger_though_its_results_cannot_be_stored(monkeypatch):
+    def full(_rows):
+        raise error
+
+    error = StateError("The disk is full.")
+    monkeypatch.setattr(rest, "write_batch", lambda *_: [DONE])
+    write, lines, _ = prepared(Verb.CREATE)
+    sender = RestWrite(replace(write, results=SimpleNamespace(add=full)))
+    assert sender.run() is error
+    assert [state for state, _ in lines] == ["sent", "answered"]
+    assert not sender.is_complete
 
 
 def test_a_lost_create_that_cannot_be_looked_for_is_in_doubt(monkeypatch):
