@@ -264,6 +264,9 @@ class PartResults:
 
     def _has_any(self, secrets: str, columns: Sequence[str], condition: str) -> bool:
         """Whether any row has one. DuckDB compiles their pattern for each use, for 6 ms."""
+        told = f"SELECT 1 FROM found WHERE {condition} LIMIT 1"
+        if not self._connection.execute(told).fetchall():
+            return False
         found = self._connection.execute(
             f"SELECT bool_or(regexp_matches(concat_ws(chr(10), {', '.join(columns)}), $secrets))"
             f" FROM found WHERE {condition}",
@@ -291,7 +294,7 @@ class PartResults:
     def _read_answers(self, results: Sequence[_ResultFile], way: Way) -> None:
         """Make the table `answers` of fingerprints and what was said of each row."""
         begin = "CREATE OR REPLACE TEMP TABLE answers AS"
-        for each in results:
+        for each in [each for each in results if not each.is_empty] or results[:1]:
             each.read(partial(self._save_answers, begin, each.answers(way)))
             begin = "INSERT INTO answers"
 
