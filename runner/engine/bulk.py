@@ -16,13 +16,13 @@ from runner.engine.context import PARTS
 from runner.engine.part_lifecycle import (
     PartContext,
     PartLifecycle,
-    UnknownJobs,
     collected_in,
     has_open_job,
     part_of,
 )
 from runner.engine.sending import PreparedWrite, Progress, SendingLoop
 from runner.engine.task_ledger import Collected
+from runner.engine.unknown_jobs import UnknownJobs
 from runner.errors import (
     AbortedError,
     OrgError,
@@ -95,7 +95,7 @@ class BulkWrite:
             spec,
             self._loop.deadline,
             self._report,
-            UnknownJobs(write.context, spec, write.ledger),
+            UnknownJobs(write.context, spec, write.ledger, self._loop.deadline, self._has_rows_of),
         )
         self._lifecycles: dict[tuple[int, int], PartLifecycle] = {}
         self._progress = Progress(write)
@@ -198,6 +198,18 @@ class BulkWrite:
             return None
         files = ResultFiles(*(found.files[kind] for kind in _RESULT_SETS))
         return self._write.results.match(part, files, found.info.id)
+
+    def _has_rows_of(self, part: Part, found: Collected) -> bool:
+        """Whether the results of a job list any row of a part; the files are deleted."""
+        try:
+            matched = self._matched(part, found)
+            if matched is None:
+                return False
+            matched.discard()
+            return matched.missing < part.rows
+        finally:
+            for file in filter(None, found.files.values()):
+                file.unlink(missing_ok=True)
 
     def receive(self, part: Part, answer: FinishedPart) -> None:
         """Record a part's results, and send what is left of it again where that may help."""

@@ -6,7 +6,7 @@ of an ingest job's life. Knows nothing of other parts, or of how results find th
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
@@ -20,6 +20,7 @@ from runner.engine.context import Context
 from runner.engine.deadline import Deadline
 from runner.engine.next_step import COLLECTED, GONE, INTENDED, PartStatus, Step, next_step
 from runner.engine.task_ledger import Collected, TaskLedger
+from runner.engine.unknown_jobs import CLOCKS_DIFFER, UnknownJobs
 from runner.errors import OrgError, StateError, TransientError, TransportError, UsageError
 from runner.lanes import idle
 from runner.salesforce.bulk import ingest
@@ -29,8 +30,6 @@ from runner.salesforce.http.retry_table import Action, Decision, Wait
 from runner.state.run_records import PartRecord
 from runner.tables.staging.parts import Part
 
-CLOCKS_DIFFER = timedelta(minutes=1)
-"""By how much this machine's clock and the org's may differ when a lost job is looked for."""
 _NEW_JOB = Decision(
     Action.RETRY, Wait.BACKOFF, "the upload broke off; sending the part in a new job"
 )
@@ -67,42 +66,6 @@ class LostJobError(OrgError):
     """The org no longer knows the job, which may have processed its rows."""
 
 
-class UnknownJobs:
-    """Jobs that an earlier process of a resumed run may have made, but that are in no ledger.
-
-    They are there when the state folder was replaced by an older copy of itself: what was sent
-    since is not recorded, and sent again it would be created twice. Threads share them.
-    """
-
-    def __init__(self, context: Context, spec: IngestSpec, ledger: TaskLedger) -> None:
-        self._context = context
-        self._spec = spec
-        self._ledger = ledger
-        self._until = datetime.now(UTC)
-        self._found: list[JobInfo] | None = None
-        self._lock = Lock()
-
-    def perhaps_of(self, part: Part) -> JobInfo | None:
-        """A job that may have been sent this part; None where no rows are created, or none is."""
-        past = self._context.past
-        if past is None or self._spec.is_repeatable:
-            return None
-        with self._lock:
-            if self._found is None:
-                ahead = self._context.session.clock_offset
-                self._found = list(self._search(past.started + ahead, self._until + ahead))
-        fitting = (job for job in self._found if not job.ended or job.processed == part.rows)
-        return next(fitting, None)
-
-    def _search(self, began: datetime, until: datetime) -> Iterator[JobInfo]:
-        """Jobs that were made between two moments of the org's clock."""
-        session, user = self._context.session, self._context.user_id
-        since = began - CLOCKS_DIFFER
-        for job_id in ingest.begun_jobs(session, self._spec, user, since, until):
-            if not self._ledger.knows_job(job_id):
-                yield ingest.state(session, job_id)
-
-
 class PartContext(Struct, frozen=True):
     """What all parts of a write share."""
 
@@ -126,6 +89,7 @@ class PartLifecycle:
         self._session = shared.context.session
         self._tries = 1
         self._info = JobInfo("", JobState.OPEN)
+        self._may_be_closed = False
         known = shared.ledger.inherited(part.index, part.attempt)
         self._line = self._checked(known) if known else self._first_line()
         self._status = self._as_recorded(inherited=known is not None)
@@ -134,8 +98,8 @@ class PartLifecycle:
     def may_have_run(self) -> bool:
         """Whether the org may have begun with the rows, as far as is known."""
         status = self._status
-        open_for_sure = status.org_state == JobState.OPEN and status.made_here
-        return status.has_job and not open_for_sure
+        is_open = status.org_state == JobState.OPEN and not self._may_be_closed
+        return status.has_job and not status.made_here and not is_open
 
     @property
     def is_lost(self) -> bool:
@@ -230,7 +194,7 @@ class PartLifecycle:
                     ingest.abort(self._session, job_id)
 
     def _create(self) -> None:
-        unknown = self._shared.unknown_jobs.perhaps_of(self._part)
+        unknown = self._unknown_job()
         if unknown is not None:
             self._status = replace(self._status, has_job=True, org_state=GONE)
             raise LostJobError(
@@ -250,6 +214,16 @@ class PartLifecycle:
             if created.may_have_twin:
                 self._abort_strays(asked)
 
+    def _unknown_job(self) -> JobInfo | None:
+        """A job in the org that has rows of this part, though the ledger does not know it."""
+        jobs = self._shared.unknown_jobs.like(self._part)
+        if not jobs:
+            return None
+        before, self._status = self._status, replace(self._status, has_job=True)  # if that fails
+        found = self._shared.unknown_jobs.holding(self._part, jobs)
+        self._status = before
+        return found
+
     def _upload(self) -> None:
         try:
             with idle():  # a job that is not closed processes nothing
@@ -267,7 +241,16 @@ class PartLifecycle:
                 self._forget()
             raise
         self._status = replace(self._status, made_here=False)
-        self._learn(ingest.close(self._session, self._info.id))
+        self._may_be_closed = True
+        try:
+            self._learn(ingest.close(self._session, self._info.id))
+        except OrgError:
+            with suppress(OrgError):
+                self._ask()
+                if self._status.org_state == JobState.OPEN:  # nor will it process anything now
+                    ingest.abort(self._session, self._info.id)
+                    self._forget()
+            raise
 
     def _ask(self) -> None:
         job_id = self._line.bulk_job_id or ""
@@ -296,6 +279,7 @@ class PartLifecycle:
     def _forget(self) -> None:
         """Start over without a job: the one there was has processed nothing."""
         self._tries += 1
+        self._may_be_closed = False
         self._record(replace(self._line, state=INTENDED, bulk_job_id=None))
         self._status = self._as_recorded(inherited=False)
 

@@ -224,6 +224,11 @@ class PartResults:
         """Whether the files contain exactly the rows that were sent."""
         return not self._missing and not self._unknown
 
+    @property
+    def missing(self) -> int:
+        """How many of the rows the files do not contain."""
+        return self._missing
+
     def discard(self) -> None:
         """Forget what was matched."""
         self._close()

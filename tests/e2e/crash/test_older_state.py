@@ -89,3 +89,63 @@ def test_a_part_that_an_unknown_bulk_job_has_processed_is_in_doubt(bench, org):
     assert total(org) == 50
     assert ended.task("load")["counts"]["in_doubt"] == 50
     assert "older copy" in ended.task("load")["message"]
+
+
+def stopped_before_the_first_job(bench, org, rows=50):
+    bench.write("a.csv", "Name\n" + "".join(f"n {n}\n" for n in range(rows)))
+    job = bench.job(JOB.format(more="api: bulk"))
+    org.fault(kind="daily_limit", method="POST", path="/jobs/ingest")
+    assert bench.run("run", job).code == 5
+    org.go_on()
+
+
+def run_elsewhere(bench, org, source):
+    """A run with a state of its own, of the same user, on the same object, with as many rows."""
+    bench.write("b.csv", source)
+    bench.env["TOKEN"] = org.token
+    task = "{name: load, create: Account, from: b.csv, api: bulk, retry: {attempts: 1}}"
+    connection = f"{{environment: local, url: '{org.url}', token: {{env: TOKEN}}}}"
+    job = bench.job(f"- {task}\n", name="other.yaml", connection=connection)
+    return bench.run("run", job, "--state", "elsewhere")
+
+
+def test_a_job_of_other_rows_is_not_taken_for_one_of_the_run(bench, org):
+    stopped_before_the_first_job(bench, org)
+    others = "Name\n" + "".join(f"other {n}\n" for n in range(50))
+    assert run_elsewhere(bench, org, others).code == 0
+    ended = bench.run("resume", "-o", "json")
+    assert ended.code == 0, ended.err + ended.out
+    assert ended.task("load")["counts"]["created"] == 50
+    assert total(org) == 100
+
+
+def test_an_unknown_job_that_failed_half_way_has_the_rows_all_the_same(bench, org):
+    stopped_before_the_first_job(bench, org, rows=3_000)
+    org.fault(kind="job_fails", rows=500)
+    assert run_elsewhere(bench, org, (bench.folder / "a.csv").read_text()).code != 0
+    org.go_on()
+    made = total(org)
+    assert 0 < made < 3_000
+    ended = bench.run("resume", "-o", "json")
+    assert ended.code == 1, ended.err + ended.out
+    assert ended.task("load")["counts"]["in_doubt"] == 3_000
+    assert total(org) == made
+
+
+def test_a_job_that_could_not_be_closed_has_not_processed_its_rows(bench, org):
+    bench.write("a.csv", "Name\n" + "".join(f"n {n}\n" for n in range(50)))
+    org.fault(
+        kind="status",
+        status=403,
+        code="API_DISABLED_FOR_ORG",
+        method="PATCH",
+        path="/jobs/",
+        times=1,
+    )
+    ended = bench.run("run", bench.job(JOB.format(more="api: bulk")), "-o", "json")
+    assert ended.code == 1, ended.err + ended.out
+    counts = ended.task("load")["counts"]
+    assert (counts["in_doubt"], counts["unprocessed"]) == (0, 50)
+    [job] = org.request("GET", "/services/data/v68.0/jobs/ingest").json()["records"]
+    assert job["state"] == "Aborted"
+    assert total(org) == 0
