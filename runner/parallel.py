@@ -101,13 +101,17 @@ def parallel_map(
     def begin(most: int) -> list[Future[Result]]:
         return [pool.submit(as_worker, ended, idly, item) for item in islice(remaining, most)]
 
+    def following() -> Result:
+        result = result_of(running.popleft())
+        running.extend(begin(1))
+        return result
+
     remaining = iter(items)
+    running: deque[Future[Result]] = deque()
     try:
-        running = deque(begin(threads + 1))
+        running.extend(begin(threads + 1))
         while running:
-            result = result_of(running.popleft())
-            running.extend(begin(1))
-            yield result
+            yield following()  # not kept in a variable while the next one is waited for
     finally:
         ended.set_result(ExitCode.INTERRUPTED)
         pool.shutdown(wait=True, cancel_futures=True)

@@ -184,6 +184,12 @@ def test_only_a_few_items_are_drawn_ahead():
     results.close()
 
 
+def test_a_result_that_was_given_is_not_kept():
+    results = parallel_map(lambda n: [n], range(3), threads=1)
+    for result in results:
+        assert result not in results.gi_frame.f_locals.values()
+
+
 def test_a_failure_ends_the_results_and_waits_for_the_items_in_flight():
     finished = []
 

@@ -10,7 +10,7 @@ as `9.12260031E8`. Knows SQL and the format of the files. Knows nothing of jobs.
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -22,14 +22,15 @@ from runner.errors import UnexpectedAnswerError
 from runner.outcome import RowStatus
 from runner.redaction import MASK, secret_pattern
 from runner.tables.results.fingerprints import DIGITS_OF_A_DOUBLE, Way
-from runner.tables.results.in_order import OWN_COLUMNS, SentRows, Succeeded, find_in_order
+from runner.tables.results.in_order import OWN_COLUMNS, SentRows, find_in_order
 from runner.tables.results.outcome_table import STATUS_SQL, OutcomeTable
 from runner.tables.results.quoted_records import LINE_FEED_IN_VALUE
-from runner.tables.sources.csv_pieces import with_rows
+from runner.tables.results.result_file import ResultFile
+from runner.tables.results.succeeded_lines import Piece, SucceededLines
 from runner.tables.sql import literal
 from runner.tables.staging.chunk import RowChunk, sent_between
 from runner.tables.staging.mapping import ColumnMapping
-from runner.tables.staging.parts import Part, read_header
+from runner.tables.staging.parts import Part
 
 if TYPE_CHECKING:
     from runner.tables import duckdb
@@ -37,8 +38,6 @@ if TYPE_CHECKING:
 _SHOWN_ROWS = 10
 _MISSING = "ANSWER_MISSING"
 _NOT_LISTED = literal("The org's result files do not list this row, or not with its Id.")
-# STATUSCODE:message:field1 field2 --, where the message may contain colons and line ends.
-_ERROR_FORM = literal("^([^:]*):(.*):([^:]*?) ?--$")
 
 
 class ResultFiles(Struct, frozen=True):
@@ -64,23 +63,27 @@ class PartResults:
     Any thread may match them. `save` is for the thread that owns the table `outcome`.
     """
 
-    def __init__(self, table: OutcomeTable, chunks: Sequence[RowChunk], part: Part) -> None:
+    def __init__(
+        self, table: OutcomeTable, lines: SucceededLines, chunks: Sequence[RowChunk], part: Part
+    ) -> None:
         """Look at nothing yet.
 
         Args:
             table: It is made once it is needed.
+            lines: Gets the lines of results that come in order, which count once they are added.
             chunks: The staged rows.
             part: Which of them were sent.
         """
         self._table = table
+        self._lines = lines
         self._part = part
         rows = sent_between(chunks, part.first_row, part.last_row)
         self._rows = f"(FROM {rows} ANTI JOIN outcome USING (row))" if part.attempt else rows
         self._chunks = chunks
         self._unknown = self._missing = 0
         self._repeatable = self._all_succeeded = False
-        self.succeeded: list[Succeeded] = []
-        """Rows that are in no table; for `SucceededLines` once these results are saved."""
+        self.succeeded: list[Piece] = []
+        """Rows that are in no table; for `lines` once these results are saved."""
 
     @cached_property
     def _connection(self) -> duckdb.DuckDBPyConnection:
@@ -93,7 +96,7 @@ class PartResults:
     def match(self, files: ResultFiles, mappings: Sequence[ColumnMapping]) -> None:
         """Find the result of every row of the part, in order; rows without one are in doubt."""
         self._repeatable = any(each.column.required for each in mappings)
-        results = [_ResultFile(status, file) for status, file in files.present()]
+        results = [ResultFile(status, file) for status, file in files.present()]
         returned = {column for each in results for column in each.columns}
         content = [each for each in mappings if each.column.field.lower() in returned]
         if not results or not content:
@@ -121,7 +124,7 @@ class PartResults:
                     return
 
     def _find_side_by_side(
-        self, results: Sequence[_ResultFile], mappings: Sequence[ColumnMapping]
+        self, results: Sequence[ResultFile], mappings: Sequence[ColumnMapping]
     ) -> bool:
         """Find all results if they come as the rows were sent, without parsing those of success."""
         by_status = {each.status: each for each in results if not each.is_empty}
@@ -137,7 +140,7 @@ class PartResults:
             self._read_answers([failed], Way(mappings, is_as_returned=True))
             texts = self._connection.execute("SELECT k FROM answers").fetchall()
             others = [k.encode().replace(b"\n", LINE_FEED_IN_VALUE) for (k,) in texts]
-        found = find_in_order(self._sent(), succeeded.file, others)
+        found = find_in_order(self._sent(), succeeded.file, others, self._lines)
         if found is None:
             return False
         self._all_succeeded = failed is None
@@ -296,7 +299,7 @@ class PartResults:
         k = way.fingerprint([each.cell for each in way.columns])
         self._make("sent", f"SELECT row, {k} AS k FROM {self._rows}")
 
-    def _read_answers(self, results: Sequence[_ResultFile], way: Way) -> None:
+    def _read_answers(self, results: Sequence[ResultFile], way: Way) -> None:
         """Make the table `answers` of fingerprints and what was said of each row."""
         begin = "CREATE OR REPLACE TEMP TABLE answers AS"
         for each in [each for each in results if not each.is_empty] or results[:1]:
@@ -340,61 +343,6 @@ class PartResults:
             hint="`runner resume` downloads them again for as long as the org has them, seven days;"
             f" after that, {then}.",
         )
-
-
-class _ResultFile:
-    """One result file: the rows as sent, each with what became of it."""
-
-    def __init__(self, status: RowStatus, file: Path) -> None:
-        self.status = status
-        self.file = file
-        header = read_header(file)
-        self.header = tuple(column.lower() for column in header)
-        self._names = tuple(f"r{place}" for place in range(len(header)))
-        self.columns = dict(zip(self.header, self._names, strict=True))
-        """SQL name of each column by its own name in lower case."""
-
-    @property
-    def size(self) -> int:
-        """In bytes."""
-        return self.file.stat().st_size
-
-    @property
-    def is_empty(self) -> bool:
-        """Whether it has only a header."""
-        with self.file.open("rb") as stream:
-            return not stream.readline() or not stream.read(1)
-
-    def read(self, use: Callable[[str], None]) -> None:
-        """Call `use` with the relation of the rows, without those that lack what each must have."""
-        condition = ""
-        if self.status is RowStatus.SUCCEEDED:
-            cells = (f"{self._column(each)} IS NOT NULL" for each in OWN_COLUMNS)
-            condition = f" WHERE {' AND '.join(cells)}"
-        with_rows(self.file, self._names, lambda rows: use(rows + condition))
-
-    def answers(self, way: Way) -> str:
-        """Write the SELECT of fingerprint `k` and outcome of each row, without its FROM."""
-        k = way.fingerprint([self._column(each.column.field) for each in way.columns])
-        return (
-            f"SELECT {k} AS k, {STATUS_SQL[self.status]} AS status,"
-            f" {self._column('sf__Id')} AS id,"
-            f" CAST({self._column('sf__Created')} AS BOOLEAN) AS created,"
-            f" {_error_parts(self._column('sf__Error'))}"
-        )
-
-    def _column(self, name: str) -> str:
-        return self.columns.get(name.lower(), "CAST(NULL AS VARCHAR)")
-
-
-def _error_parts(error: str) -> str:
-    found = f"regexp_matches({error}, {_ERROR_FORM}, 's')"
-    group = f"regexp_extract({error}, {_ERROR_FORM}, {{}}, 's')"
-    return (
-        f"split_part({error}, ':', 1) AS code,"
-        f" CASE WHEN {found} THEN {group.format(2)} ELSE {error} END AS message,"
-        f" CASE WHEN {found} THEN {group.format(3)} END AS fields"
-    )
 
 
 _SAID = "status, id, created, code, message, fields"

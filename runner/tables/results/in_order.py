@@ -15,12 +15,13 @@ from typing import Any, BinaryIO
 from msgspec import Struct
 
 from runner.luajit import compiled
-from runner.tables.plain_csv import join_lines, record_blocks
+from runner.tables.plain_csv import BUFFER_BYTES, join_lines, read_blocks
 from runner.tables.results.quoted_records import (
     LINE_FEED_IN_VALUE,
     QuotedRecords,
     quoted_records,
 )
+from runner.tables.results.succeeded_lines import Piece, SucceededLines
 
 OWN_COLUMNS = ("sf__id", "sf__created")
 """Those of succeeded rows before the columns that were sent, in lower case."""
@@ -53,19 +54,11 @@ class SentRows(Struct, frozen=True):
         return self.before == 0 and len(self.numbers) == self.records
 
 
-class Succeeded(Struct, frozen=True):
-    """Those of consecutive rows that succeeded, as `SucceededLines` takes them."""
-
-    first_row: int
-    last_row: int
-    others: Sequence[int]
-    lines: bytes
-
-
 class InOrder(Struct, frozen=True):
     """What became of each row."""
 
-    succeeded: list[Succeeded]
+    succeeded: list[Piece]
+    """Of the rows that did."""
     others: list[int]
     """The row of each record that did not succeed."""
 
@@ -78,7 +71,7 @@ class _OtherwiseError(Exception):
 
 
 def find_in_order(
-    sent: Iterable[SentRows], succeeded: Path, others: Sequence[bytes]
+    sent: Iterable[SentRows], succeeded: Path, others: Sequence[bytes], to: SucceededLines
 ) -> InOrder | None:
     """Find the result of each row.
 
@@ -87,9 +80,13 @@ def find_in_order(
         succeeded: The results of those that succeeded. The header is `OWN_COLUMNS` and the columns
             that were sent, in their order.
         others: The records that did not succeed, in order, as `quoted_records` gives them.
+        to: Where the lines of those that did are written, chunk by chunk: a part has many.
 
     Returns:
         None if they have another order or form, or are not exactly those that were sent.
+
+    Raises:
+        StateError: Lines cannot be written.
     """
     every = list(sent)
     found = InOrder([], [])
@@ -103,14 +100,16 @@ def find_in_order(
                 search = _CompiledSearch(compare, stream, others)
             for rows in every:
                 lines, places = search.find(rows)
-                _add(rows, lines, [rows.numbers[place] for place in places], found)
+                _add(rows, lines, [rows.numbers[place] for place in places], found, to)
             search.check_end()
     except (_OtherwiseError, ValueError, OSError):
         return None
     return found
 
 
-def _add(rows: SentRows, lines: bytes, others: list[int], found: InOrder) -> None:
+def _add(
+    rows: SentRows, lines: bytes, others: list[int], found: InOrder, to: SucceededLines
+) -> None:
     """Add what became of rows, given the lines of those that succeeded."""
     numbers = rows.numbers
     found.others.extend(others)
@@ -118,7 +117,7 @@ def _add(rows: SentRows, lines: bytes, others: list[int], found: InOrder) -> Non
         every = range(rows.first_row, rows.last_row + 1)
         if len(numbers) < len(every):
             others = sorted(set(every).difference(numbers).union(others))
-        found.succeeded.append(Succeeded(rows.first_row, rows.last_row, others, lines))
+        found.succeeded.append(to.write(rows.first_row, rows.last_row, others, lines))
 
 
 def _records_of(rows: SentRows) -> Iterator[QuotedRecords]:
@@ -235,16 +234,16 @@ class _CompiledSearch:
         texts: list[bytes] = []
         others: list[int] = []
         start = 0
-        content = rows.file.read_bytes()
-        if LINE_FEED_IN_VALUE in content:
-            raise _OtherwiseError
-        for first, end in record_blocks(content, _COMPARED_BYTES):
-            sent = content[first:end]
-            while sent:
-                lines, places, sent, records = self._go_on(sent)
-                texts.append(lines)
-                others += [start + place for place in places]
-                start += records
+        with rows.file.open("rb", buffering=BUFFER_BYTES) as stream:
+            for block in read_blocks(stream, _COMPARED_BYTES):
+                if LINE_FEED_IN_VALUE in block:
+                    raise _OtherwiseError
+                sent = block
+                while sent:
+                    lines, places, sent, records = self._go_on(sent)
+                    texts.append(lines)
+                    others += [start + place for place in places]
+                    start += records
         if start != rows.records:
             raise _OtherwiseError
         return b"".join(texts), others

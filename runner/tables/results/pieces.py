@@ -21,9 +21,11 @@ from runner.luajit import compiled
 from runner.outcome import RowStatus
 from runner.tables.database import UnreadableRowsError
 from runner.tables.plain_csv import (
+    BUFFER_BYTES,
     as_written,
     bare_rows,
     is_plain,
+    read_blocks,
     record_blocks,
     records_of,
 )
@@ -71,7 +73,7 @@ class PieceWriter(Struct, frozen=True):
     succeeded: SucceededLines
     """Rows that are not in the table `outcome`."""
 
-    def write(self, chunk: RowChunk) -> Mapping[RowStatus, Iterable[bytes]]:
+    def write(self, chunk: RowChunk) -> dict[RowStatus, Iterable[bytes]]:
         """Write a chunk's rows as pieces of the result files.
 
         Raises:
@@ -86,16 +88,17 @@ class PieceWriter(Struct, frozen=True):
                 signs = self._signs(cursor)
             ended = {_STATUSES[sign - _FIRST_SIGN]: sign for sign in sorted(set(signs))}
             listed = {status: sign for status, sign in ended.items() if status in self.added}
-            content = self._content(cursor, chunk) if listed or known else b""
             pieces: dict[RowStatus, Iterable[bytes]] = {}
+            records: list[bytes] = []
             if known is None:
-                records = _records(content, chunk)
+                if listed:
+                    records = _records(self._content(cursor, chunk), chunk)
             else:
                 if (sign := listed.pop(RowStatus.SUCCEEDED, None)) is not None:
                     others = compress(known.others, _where(signs, sign))
                     known = self._completed(cursor, chunk, known, others)
                 left: list[bytes] = []
-                lines = self._lines(chunk, known, content, left)
+                lines = self._lines(cursor, chunk, known, left)
                 pieces[RowStatus.SUCCEEDED] = self._piece(lines)
                 without_line = dict(zip(known.others, left, strict=True))
                 records = [without_line.get(row, b"") for row in asked or ()]
@@ -210,14 +213,18 @@ class PieceWriter(Struct, frozen=True):
         return f" LEFT JOIN ({sent}) USING (row)"
 
     def _lines(
-        self, chunk: RowChunk, known: SucceededRows, content: bytes, left: list[bytes]
+        self,
+        cursor: duckdb.DuckDBPyConnection,
+        chunk: RowChunk,
+        known: SucceededRows,
+        left: list[bytes],
     ) -> Iterator[bytes]:
         """The lines of rows that succeeded; the records of the others are added to `left`."""
         put_together = None
         if not self.staging.files:
-            put_together = compiled(_PUT_TOGETHER, len(content))
+            put_together = compiled(_PUT_TOGETHER, chunk.read_file.stat().st_size)
         if put_together is None:
-            records = _records(content, chunk)
+            records = _records(self._content(cursor, chunk), chunk)
             left += [records[row - known.first_row] for row in known.others]
             yield from known.after(records, self.staging.files)
             return
@@ -225,13 +232,29 @@ class PieceWriter(Struct, frozen=True):
         following = put_together(known.text, known.first_row, others)
         rows = 0
         with suppress(ValueError):  # a quote is never closed
-            for start, end in record_blocks(content, _COMPILED_BYTES):
-                text, rest, missing, count = following(content[start:end])
+            for block in self._blocks(cursor, chunk):
+                text, rest, missing, count = following(block)
                 left += records_of(rest, missing)
                 rows += count
                 yield text
         if rows != chunk.rows or not following(b""):
             raise _other_rows(chunk)
+
+    def _blocks(self, cursor: duckdb.DuckDBPyConnection, chunk: RowChunk) -> Iterator[bytes]:
+        """What `_content` gives, in blocks of whole records, and mostly not all in memory.
+
+        Raises:
+            ValueError: A quote is never closed.
+        """
+        columns = self.staging.source_columns
+        are_all = chunk.dialect.columns == tuple(columns) and len(self.own) == len(columns)
+        if are_all and chunk.dialect.is_plain(columns) and chunk.is_sent_as_read:
+            with chunk.read_file.open("rb", buffering=BUFFER_BYTES) as stream:
+                yield from read_blocks(stream, _COMPILED_BYTES)
+            return
+        content = self._content(cursor, chunk)
+        for start, end in record_blocks(content, _COMPILED_BYTES):
+            yield content[start:end]
 
     def _content(self, cursor: duckdb.DuckDBPyConnection, chunk: RowChunk) -> bytes:
         """The source's own cells of each row, as plain CSV."""

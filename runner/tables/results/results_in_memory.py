@@ -60,7 +60,8 @@ def keep_succeeded(lines: SucceededLines, results: Sequence[RowResult]) -> Seque
         return results
     others = sorted({*range(first, last + 1)}.difference(rows))
     ends = [",true\n" if each.created else ",false\n" for each in succeeded]
-    lines.add(first, last, others, "".join(map(str.__add__, ids, ends)).encode())
+    text = "".join(map(str.__add__, ids, ends)).encode()
+    lines.add(lines.write(first, last, others, text))
     return [each for each in results if each.status is not RowStatus.SUCCEEDED]
 
 
@@ -90,7 +91,7 @@ class PlainPieces(Struct, frozen=True):
     results: Mapping[int, RowResult]
     """Of rows that are not among those."""
 
-    def write(self, chunk: RowChunk) -> Mapping[RowStatus, Iterable[bytes]]:
+    def write(self, chunk: RowChunk) -> dict[RowStatus, Iterable[bytes]]:
         """Write a chunk's rows as pieces of the result files.
 
         Raises:
@@ -112,7 +113,7 @@ class PlainPieces(Struct, frozen=True):
             numbers = [b"%d" % row, *([place] if place else [])]
             cells = [self.records[row - first], *numbers, *self._cells(row)]
             pieces[self._status(row)].append(b",".join(cells) + b"\n")
-        return pieces
+        return {**pieces}
 
     def _status(self, row: int) -> RowStatus:
         result = self.results.get(row)

@@ -23,6 +23,7 @@ from runner.job.model import Verb
 from runner.outcome import Counts, RowResult, RowStatus
 from runner.parallel import parallel_map
 from runner.tables.database import storage_errors
+from runner.tables.memory import return_free_memory
 from runner.tables.results.messages import without_values
 from runner.tables.results.outcome_table import OutcomeTable
 from runner.tables.results.pieces import PieceWriter
@@ -119,9 +120,7 @@ class RowResults:
             self._connection.execute(f"INSERT INTO outcome {query}")
 
     def match(self, part: Part, files: ResultFiles, job_id: str) -> PartResults:
-        """Match the results of a finished ingest job to the rows of its part, for `add_part`.
-
-        Several threads may call it at once.
+        """Match the results of a finished ingest job to its part's rows, in any thread.
 
         Raises:
             StateError: The files cannot be read.
@@ -130,7 +129,7 @@ class RowResults:
 
         failure = f"The result sets of ingest job {job_id} cannot be read"
         with self._matching, storage_errors(failure):
-            matched = PartResults(self._table, self._staging.chunks, part)
+            matched = PartResults(self._table, self._succeeded, self._staging.chunks, part)
             matched.match(files, self._staging.mappings)
             return matched
 
@@ -144,8 +143,8 @@ class RowResults:
         with storage_errors("Row results cannot be saved"):
             matched.save()
         for each in matched.succeeded:
-            self._succeeded.add(each.first_row, each.last_row, each.others, each.lines)
-            self._staging.disk.add(len(each.lines))
+            self._succeeded.add(each)
+            self._staging.disk.add(each.lines_size)
 
     def clear_retryable(self, part: Part, refusals: Sequence[TemporaryRefusal]) -> int:
         """Set the outcome of rows of a part aside that are to be sent again; return how many."""
@@ -162,7 +161,7 @@ class RowResults:
         from runner.tables.results.bulk_results import PartResults
 
         with storage_errors("Row results cannot be saved"):
-            results = PartResults(self._table, self._staging.chunks, part)
+            results = PartResults(self._table, self._succeeded, self._staging.chunks, part)
             results.mark_in_doubt("The ingest job was started, but its results are not available.")
 
     def add_under_way(self, part: Part) -> None:
@@ -274,13 +273,12 @@ class RowResults:
             for status, columns in added.items():
                 outs[status].write(header_line([*(column for _, column in own), *columns]))
             if passed is not None:
-                self.use_table()
                 with_rows(passed, ("row", "id"), self._pass)
             writer = self._piece_writer([place for place, _ in own], added, passed)
             for pieces in parallel_map(writer.write, chunks):
-                for status, blocks in pieces.items():
+                for status in tuple(pieces):
                     before = outs[status].tell()
-                    outs[status].writelines(blocks)
+                    outs[status].writelines(pieces.pop(status))
                     ahead[status].grown()
                     self._staging.disk.add(outs[status].tell() - before)
             if passed is not None:
@@ -348,6 +346,7 @@ class RowResults:
         self._flush()
         if not own or staging.file_column is not None or not _NEEDS_NO_QUOTES.fullmatch(names):
             self._put_into_table(1, self._staging.rows_total)
+        return_free_memory()
         return PieceWriter(staging, own, added, self._succeeded)
 
     def _put_into_table(self, first_row: int, last_row: int) -> None:

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain, pairwise
 from operator import itemgetter
 from pathlib import Path
+from threading import Lock
 
 from msgspec import Struct
 
@@ -91,18 +92,23 @@ class SucceededRows(Struct, frozen=True):
             done += count
 
 
-class _Piece(Struct, frozen=True):
-    """Where rows are in the file: the numbers of the others, then the lines."""
+class Piece(Struct, frozen=True):
+    """Where consecutive rows are in the file: the numbers of the others, then the lines."""
 
     first_row: int
     last_row: int
     offset: int
     others_size: int
     lines_size: int
+    created: int
+    """How many of the lines are of records that were created."""
+    updated: int
 
 
 class SucceededLines:
     """The lines of all rows so far, in pieces that may be among each other; a row is there once.
+
+    Threads may write pieces; the rest is for the thread that owns the results.
 
     Attributes:
         created: How many of the rows created their record.
@@ -112,30 +118,44 @@ class SucceededLines:
     def __init__(self, file: Path) -> None:
         """Write to this file; what it has already is no matter."""
         self._file = file
-        self._pieces: list[_Piece] = []
+        self._pieces: list[Piece] = []
         self._size = 0
+        self._writing = Lock()
         self.created = 0
         self.updated = 0
 
-    def add(self, first_row: int, last_row: int, others: Sequence[int], lines: bytes) -> None:
-        """Add rows, as `SucceededRows` describes them; each line ends with a line feed.
+    def write(self, first_row: int, last_row: int, others: Sequence[int], lines: bytes) -> Piece:
+        """Write rows, as `SucceededRows` describes them; they count once the piece is added.
+
+        Args:
+            first_row: Of these rows.
+            last_row: Of these rows.
+            others: Those of them that have no line.
+            lines: Of the rest; each ends with a line feed.
 
         Raises:
             StateError: They cannot be written.
         """
         numbers = array("Q", others).tobytes()
-        try:
-            with self._file.open("r+b" if self._size else "wb") as out:
-                out.seek(self._size)  # after a write that failed, the file may be longer
-                out.write(numbers)
-                out.write(lines)
-        except OSError as error:
-            raise unwritable(self._file, error) from error
-        self._pieces.append(_Piece(first_row, last_row, self._size, len(numbers), len(lines)))
-        self._size += len(numbers) + len(lines)
         created = lines.count(b",true\n")
-        self.created += created
-        self.updated += lines.count(b"\n") - created
+        updated = lines.count(b"\n") - created
+        with self._writing:
+            at = self._size
+            try:
+                with self._file.open("r+b" if at else "wb") as out:
+                    out.seek(at)  # after a write that failed, the file may be longer
+                    out.write(numbers)
+                    out.write(lines)
+            except OSError as error:
+                raise unwritable(self._file, error) from error
+            self._size += len(numbers) + len(lines)
+        return Piece(first_row, last_row, at, len(numbers), len(lines), created, updated)
+
+    def add(self, piece: Piece) -> None:
+        """Add rows that were written."""
+        self._pieces.append(piece)
+        self.created += piece.created
+        self.updated += piece.updated
 
     def between(self, first_row: int, last_row: int) -> SucceededRows | None:
         """What is known of rows; None if nothing is.
@@ -168,17 +188,15 @@ class SucceededLines:
         for piece in self._pieces_with(first_row, last_row):
             rows = self._read(piece)
             pairs = zip(rows.numbers(), rows.lines, strict=True)
-            text = b"".join([b"%d,%b\n" % pair for pair in pairs])
-            yield text
+            yield b"".join([b"%d,%b\n" % pair for pair in pairs])
             self._pieces.remove(piece)
-            created = text.count(b",true\n")
-            self.created -= created
-            self.updated -= len(rows.lines) - created
+            self.created -= piece.created
+            self.updated -= piece.updated
 
-    def _pieces_with(self, first_row: int, last_row: int) -> list[_Piece]:
+    def _pieces_with(self, first_row: int, last_row: int) -> list[Piece]:
         return [p for p in self._pieces if p.first_row <= last_row and p.last_row >= first_row]
 
-    def _read(self, piece: _Piece) -> SucceededRows:
+    def _read(self, piece: Piece) -> SucceededRows:
         try:
             with self._file.open("rb") as stream:
                 stream.seek(piece.offset)
