@@ -120,7 +120,7 @@ def apply(
         else:
             request = RunRequest(only=tuple(task or ()), params=tuple(param or ()), target=target)
             bars = progress(is_text, verbose=verbose, quiet=quiet)
-            with signals_stop_the_run(), bars as sink:
+            with signals_stop_the_run("nothing was sent"), bars as sink:
                 options = options_for(sink)
                 prepared = prepare([plan], request, options)
                 planning = made_plans(prepared, options, most_rows=rows, keeps_rows=True)

@@ -14,10 +14,13 @@ import sys
 TYPE_CHECKING = False  # `typing` imports `re`
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from typing import NoReturn
 
 
 _FOLDERS = frozenset({"HOME", "XDG_STATE_HOME"})
 """Variables that say where the state folder is."""
+_INTERRUPTED, _TERMINATED = 130, 143
+"""As in `ExitCode`, which is imported later."""
 _GARBAGE = (5_000, 100, 100)
 """How often cycles are looked for: less often than is usual in Python, among new objects and old
 ones. It would look through what is being imported, and the rows of requests, again and again."""
@@ -36,14 +39,34 @@ def main() -> None:
     if verbs:
         sys.stdout.write("\n".join(verbs) + "\n")
         return
+    import signal
+
+    # As Python has it, but where a script has started this in the background, with Ctrl-C ignored.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     gc.set_threshold(*_GARBAGE)
     atexit.register(gc.freeze)  # Python would look for cycles in all that ends with it
-    from runner.cli.log_format import logging_as_asked
-    from runner.cli.redact_output import redacted_streams
+    try:
+        from runner.cli.log_format import logging_as_asked
+        from runner.cli.redact_output import redacted_streams
 
-    stderr = sys.stderr
-    with redacted_streams(os.environ), logging_as_asked(stderr):
-        sys.exit(_run())
+        stderr = sys.stderr
+        with redacted_streams(os.environ), logging_as_asked(stderr):
+            code = _run()
+    except KeyboardInterrupt:
+        code = _INTERRUPTED
+    if code in {_INTERRUPTED, _TERMINATED}:
+        _leave_at_once(code)
+    sys.exit(code)
+
+
+def _leave_at_once(code: int) -> NoReturn:
+    """Exit without waiting for threads, which may wait for an answer; what there is to say is."""
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except (OSError, ValueError):
+            continue  # nobody reads it
+    os._exit(code)
 
 
 def _import_msgspec() -> None:

@@ -193,7 +193,7 @@ def print_plans(
     from runner.runs.prepare import prepare
 
     with (
-        signals_stop_the_run(),
+        signals_stop_the_run("nothing was sent"),
         progress(output is PlanOutput.TEXT, verbose=verbose, quiet=quiet) as sink,
     ):
         options = options_of(sink)

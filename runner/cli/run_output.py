@@ -19,7 +19,7 @@ from msgspec.structs import replace
 from runner.cli.log_format import json_lines
 from runner.cli.options import DOCUMENTS, Output, found_ci, seconds, size_bytes
 from runner.cli.settings import user_settings
-from runner.cli.signals import BY_SIGNAL, signals_stop_the_run
+from runner.cli.signals import BY_SIGNAL, RESUMED, signals_stop_the_run
 from runner.cli.terminal import Exit, echo
 from runner.cli.tracing import traced
 from runner.errors import ExitCode, JobError, RunnerError
@@ -39,17 +39,18 @@ Ends = list[End]
 
 @contextmanager
 def run_output(
-    output: str, *, verbose: int, quiet: bool, traces: bool = True
+    output: str, *, verbose: int, quiet: bool, traces: bool = True, then: str = RESUMED
 ) -> Iterator[tuple[Sink, Ends]]:
     """Give a sink and a list for ends; print the ends, tell the CI, and exit with their code.
 
     If a later job cannot start, the earlier ones are reported all the same, in one document.
-    Without `traces` the sink may get the events of several runs at once.
+    Without `traces` the sink may get the events of several runs at once. `then` says how to go on
+    after a second signal.
     """
     ends: Ends = []
     try:
         with (
-            signals_stop_the_run(),
+            signals_stop_the_run(then),
             progress(output == Output.TEXT, verbose=verbose, quiet=quiet) as printing,
             traced(printing) if traces else nullcontext(printing) as sink,
         ):

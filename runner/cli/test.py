@@ -170,7 +170,7 @@ def _run(
 
     _print_lines(verdicts if lines else (), quiet=quiet)
     progress, unread = Progress(sys.stderr, len(tests)), len(verdicts)
-    with scratch_folder() as scratch, signals_stop_the_run():
+    with scratch_folder() as scratch, signals_stop_the_run("the other tests were not run"):
         try:
             progress.show(0, 0)
             for ended in run_all(tests, scratch, processes):

@@ -69,7 +69,8 @@ def undo(
         allow=allow,
         confirm=confirm,
     )
-    with signals_stop_the_run(), undo_run(run, options) as prepared:
+    then = "`runner undo` again undoes the rest"
+    with signals_stop_the_run(then), undo_run(run, options) as prepared:
         plan = prepared.plan
         is_done = dry_run or not (plan.undo_total or plan.is_partial)
         if is_done or output is Output.TEXT:
@@ -78,7 +79,7 @@ def undo(
             raise Exit(ExitCode.DONE)
         if plan.undo_total and not yes:
             _confirm(plan, may_ask=not no_input and output is Output.TEXT)
-        with run_output(output, verbose=verbose, quiet=quiet) as (sink, outcomes):
+        with run_output(output, verbose=verbose, quiet=quiet, then=then) as (sink, outcomes):
             outcomes.append(prepared.execute(sink))
 
 

@@ -3,6 +3,7 @@
 import json
 import re
 import shutil
+import signal
 import socket
 import stat
 import subprocess
@@ -48,10 +49,10 @@ def connected_job(bench, org):
     return bench.job(ONE, connection=connection)
 
 
-def begun(bench, job, port, *more):
+def begun(bench, job, port, *more, **options):
     """Start a sign-in; give its process and the address it shows."""
     bench.env["SFRUNNER_BROWSER"] = "true"
-    process = bench.start("login", job, "--port", port, *more, stdin=subprocess.PIPE)
+    process = bench.start("login", job, "--port", port, *more, stdin=subprocess.PIPE, **options)
     for line in process.stderr:
         if line.startswith("http"):
             return process, line.strip()
@@ -117,6 +118,18 @@ def test_nobody_in_the_browser_ends_in_time_with_what_to_check(bench, org, port)
     _out, err = process.communicate(timeout=60)
     assert process.returncode == 4
     assert "redirect_uri_mismatch" in err
+
+
+def test_ctrl_c_ends_a_sign_in_that_a_script_has_started_in_the_background(bench, org, port):
+    def in_background():  # as a shell does it
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+    job = connected_job(bench, org)
+    process, _address = begun(bench, job, port, preexec_fn=in_background)
+    process.send_signal(signal.SIGINT)
+    _out, err = process.communicate(timeout=60)
+    assert process.returncode == 130, err
+    assert "Traceback" not in err
 
 
 def test_a_taken_port_is_named(bench, org):

@@ -1,5 +1,6 @@
 """Whatever happens becomes a text and an exit code; a traceback reaches nobody."""
 
+import os
 import sys
 from pathlib import Path
 
@@ -32,6 +33,7 @@ def meet(monkeypatch, capsys):
 
         monkeypatch.setattr(runner.cli.plain_words, "verb_of", lambda _words, _environ: verb)
         monkeypatch.setattr(sys, "argv", ["runner", *words])
+        monkeypatch.setattr(os, "_exit", sys.exit)
         with pytest.raises(SystemExit) as left:
             main()
         said = capsys.readouterr()
