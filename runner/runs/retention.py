@@ -38,13 +38,15 @@ def prune(ledger: Ledger, *, keep: int | None = None, now: datetime | None = Non
     Raises:
         StateError: The ledger cannot be written.
     """
+    now = now or datetime.now(UTC)
     runs = ledger.runs(limit=_ALL)
-    oldest = (now or datetime.now(UTC)) - timedelta(days=RETENTION_DAYS)
+    oldest = now - timedelta(days=RETENTION_DAYS)
     old = runs[keep:] if keep is not None else [r for r in runs if r.started < oldest]
     complete = [run for run in old if run.final]
     for run in complete:
         ledger.delete_run(run.run_id)
     ledger.files.tidy()
+    ledger.files.delete_strays(now)
     if complete:
         ledger.shrink()
     return Pruned(

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
+from datetime import datetime
 from pathlib import Path
 from typing import Protocol
 
@@ -75,6 +76,13 @@ class RunFiles(Protocol):
     def tidy(self) -> None:
         """Delete what this machine still has of runs that another has deleted."""
 
+    def delete_strays(self, now: datetime) -> int:
+        """Delete what dead processes have stored for runs that ended a while ago; how many files.
+
+        Raises:
+            StateError: They cannot be listed or deleted.
+        """
+
     def check(self) -> None:
         """Check that files can be stored.
 
@@ -129,6 +137,10 @@ class FolderFiles:
         from shutil import rmtree  # noqa: PLC0415 - not every start needs it
 
         rmtree(self._runs / run_id, ignore_errors=True)
+
+    def delete_strays(self, now: datetime) -> int:  # noqa: ARG002 - one folder
+        """Delete nothing: the next run of any job deletes what dead processes left here."""
+        return 0
 
     def check(self) -> None:
         """Do nothing: the ledger is in the same place."""

@@ -11,6 +11,7 @@ import json
 import secrets
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from datetime import datetime
 from functools import partial
 from importlib import import_module
 from pathlib import Path
@@ -34,6 +35,7 @@ from runner.state.shared.kept_files import (
     save_stored,
     stamp_of,
 )
+from runner.state.shared.strays import strays
 
 if TYPE_CHECKING:
     from runner.state.shared.database import PostgresDatabase
@@ -262,6 +264,20 @@ class StoredFiles:
             rows = connection.execute(_STILL_THERE, {"items": json.dumps(here)}).fetchall()
         for run_id in set(here) - {row["run_id"] for row in rows}:
             rmtree(self._runs / run_id, ignore_errors=True)
+
+    def delete_strays(self, now: datetime) -> int:
+        """Delete objects that the ledger does not list, of runs that ended a while ago.
+
+        Raises:
+            StateError: They cannot be listed or deleted.
+        """
+        fs, root = self._opened()
+        with self._errors("deleted"):
+            gone = strays(self._database, fs.find(root), f"{root}/", now)
+            for each in gone:
+                fs.rm_file(each)
+            return len(gone)
+        return 0  # nothing has been stored yet
 
     def check(self) -> None:
         """Write and delete a file.

@@ -1,5 +1,6 @@
 """What every state has to do, whatever it is made of."""
 
+import shutil
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -8,6 +9,7 @@ from msgspec.structs import replace
 
 from runner.errors import ExitCode, LockHeldError, StateError, UsageError
 from runner.outcome import Counts, RunOutcome, TaskOutcome, TaskStatus
+from runner.runs.retention import prune
 from runner.state.managed import Event, ManagedChange, MirrorKey
 from runner.state.notifications import Notification, NotificationState
 from runner.state.run_records import PartRecord, RunRequest, RunState
@@ -274,3 +276,29 @@ def test_a_file_put_aside_by_another_process_is_the_runs_once_it_is_taken(store,
     assert kept.read_text() == "Id\n001A\n"
     with pytest.raises(StateError):
         files.take(FIRST, [replace(aside[0], stored="accounts/staging/other")], place)
+
+
+def test_what_nobody_took_is_deleted_a_day_after_the_end_of_its_run(store, state):
+    if state.shared is None:
+        assert store.ledger.files.delete_strays(ENDED) == 0
+        return
+    ledger, scratch = store.ledger, state.root / "piece"
+    scratch.mkdir(parents=True)
+    for run_id in (FIRST, SECOND):
+        begin(ledger, run_id)
+        kept = state.run(run_id) / "accounts" / "succeeded.csv"
+        kept.parent.mkdir(parents=True)
+        kept.write_text("Id\n001A\n")
+        (scratch / "a.csv").write_text("Id\n001B\n")
+        ledger.files.put_aside(run_id, [scratch / "a.csv"])
+        end(ledger, run_id, final=run_id == FIRST)
+    assert prune(ledger, now=ENDED + timedelta(hours=23)).runs == ()
+    objects = Path(state.shared.files.removeprefix("file://"))
+    found = {each.name.partition(".")[0]: each for each in objects.glob(f"{FIRST}/**/*.csv.*")}
+    assert sorted(found) == ["a", "succeeded"], "what is on its way may still be taken"
+    prune(ledger, now=ENDED + timedelta(hours=25))
+    assert (found["a"].exists(), found["succeeded"].exists()) == (False, True)
+    assert [*objects.glob(f"{SECOND}/aside/a.csv.*")], "it can be resumed"
+    shutil.rmtree(state.runs)
+    ledger.files.fetch(FIRST)
+    assert (state.run(FIRST) / "accounts" / "succeeded.csv").read_text() == "Id\n001A\n"
