@@ -33,9 +33,10 @@ from runner.errors import (
 )
 from runner.files import NO_ROOM, unwritable
 from runner.job.choices import OnError
+from runner.job.endpoints import MissingSource
 from runner.job.mirrors import is_chosen
 from runner.job.model import AnyTask, QueryTask, WriteTask
-from runner.job.order import in_order, left_out
+from runner.job.order import in_order, left_out, sources_of
 from runner.job.source_query import SourceQuery, query_name
 from runner.lanes import Lanes
 from runner.outcome import RunOutcome, TaskOutcome, TaskStatus
@@ -186,6 +187,10 @@ class _TaskRuns:
         self._outcomes[outcome.name] = outcome
         self._final &= end.final
         position = self._places[outcome.name][0]
+        if end.final and any(map(_reads_tasks, context.job.tasks)):
+            from runner.engine.left_rows import note_left_rows  # noqa: PLC0415 - few jobs
+
+            note_left_rows(self._task(outcome.name), context)
         context.ledger.finish_task(
             context.run_id,
             outcome,
@@ -259,6 +264,10 @@ def _run(task: AnyTask, run: Context) -> TaskEnd:
     deadline = context.deadline(task)
     session = context.session.scoped(task.retry, deadline.at, task.name)
     try:
+        if context.past is not None and _reads_tasks(task):
+            from runner.engine.left_rows import check_left_rows  # noqa: PLC0415 - few jobs
+
+            check_left_rows(task, context)
         end = _run_by_verb(task, replace(context, session=session, task_began=began))
     except RunnerError as caught:
         error = deadline.named(caught)
@@ -273,6 +282,12 @@ def _run(task: AnyTask, run: Context) -> TaskEnd:
     seconds = context.clock() - began
     outcome = replace(end.outcome, seconds=seconds, api_calls=session.api_calls)
     return replace(end, outcome=outcome)
+
+
+def _reads_tasks(task: AnyTask) -> bool:
+    """Whether a task reads rows that another one leaves."""
+    source = task.source if isinstance(task, WriteTask) else None
+    return bool(sources_of(task)) or isinstance(source, MissingSource)
 
 
 def _run_by_verb(task: AnyTask, context: Context) -> TaskEnd:

@@ -201,3 +201,33 @@ def test_files_deleted_during_a_run_do_not_make_its_rows_unprocessed(bench, org,
     assert ended.code == 3, ended.err + ended.out
     assert ended.task("load")["counts"]["created"] == 10
     assert org.rows("SELECT COUNT(Id) n FROM Account") == [{"n": 10}]
+
+
+CHAIN = """
+- {name: first, create: Account, from: a.csv, api: rest}
+- name: second
+  create: Contact
+  from: {task: first}
+  fields: {LastName: Name, AccountId: {lookup: Account, by: Name, value: Name}}
+"""
+
+
+@pytest.mark.parametrize("how", ["doubled", "cut"])
+def test_rows_that_a_finished_task_has_left_are_not_read_when_they_are_damaged(bench, org, how):
+    bench.write("a.csv", "Name\n" + "".join(f"n {n}\n" for n in range(30)))
+    org.fault(kind="daily_limit", path="/query", after=1)
+    ended = bench.run("run", bench.job(CHAIN), "-o", "json")
+    assert ended.code == 5, ended.err + ended.out
+    org.go_on()
+    left = Path(ended.task("first")["results"]) / "succeeded.csv"
+    content = left.read_bytes()
+    damage(left, how)
+    refused = bench.run("resume", "-o", "json")
+    assert refused.code == 1, refused.err + refused.out
+    assert (
+        "succeeded.csv, which task 'second' reads, is not as" in refused.task("second")["message"]
+    )
+    assert org.rows("SELECT COUNT(Id) n FROM Contact") == [{"n": 0}]
+    left.write_bytes(content)
+    assert bench.run("resume").code == 0
+    assert org.rows("SELECT COUNT(Id) n FROM Contact") == [{"n": 30}]
