@@ -82,6 +82,18 @@ def test_a_number_wider_than_described_keeps_its_digits(table, tmp_path):
     ]
 
 
+@pytest.mark.parametrize("table", ["batches"], indirect=True)
+def test_a_new_file_gets_large_pages_and_another_keeps_its_own(table, tmp_path):
+    write(tmp_path, ROWS)
+    assert table("PRAGMA page_size") == [(16_384,)]
+    next(tmp_path.glob("a file*.db")).unlink()
+    table("CREATE TABLE others (n)")
+    before = table("PRAGMA page_size")
+    write(tmp_path, ROWS)
+    assert before == table("PRAGMA page_size") != [(16_384,)]
+    assert table("SELECT * FROM cases") == WRITTEN
+
+
 @pytest.mark.parametrize(
     ("wrong", "said"),
     [
