@@ -25,7 +25,7 @@ from runner.job.choices import OnError
 from runner.job.endpoints import FileSource
 from runner.job.mirrors import mirror_of
 from runner.job.model import FieldMapping, Job, Verb, WriteTask
-from runner.outcome import TaskOutcome, TaskStatus
+from runner.outcome import Counts, TaskOutcome, TaskStatus
 from runner.parallel import parallel_map
 from runner.salesforce.rest.retrieve import find_by_key, find_deleted, read_by_id
 from runner.salesforce.session import Session
@@ -200,7 +200,7 @@ def _opened(
             f"The row results of task {done.name!r} are gone: no {folder}/succeeded.csv.",
             hint="`runner history --prune` deletes old runs.",
         )
-    return TaskComparison(
+    comparison = TaskComparison(
         database,
         work,
         folder,
@@ -208,6 +208,21 @@ def _opened(
         hard=_was_hard(done),
         act=act,
         projects=projects,
+    )
+    _check_listed(done, comparison.rows_listed(), folder)
+    return comparison
+
+
+def _check_listed(done: TaskRecord, listed: int, folder: Path) -> None:
+    """Refuse an undo of a part of a task because its row results were cut short or changed."""
+    counts = done.outcome.counts if done.outcome else Counts()
+    written = counts.succeeded + counts.in_doubt
+    if listed in {written, written + counts.unchanged}:  # which later tasks may have been given
+        return
+    raise StateError(
+        f"The row results of task {done.name!r} are not as the run wrote them: succeeded.csv and "
+        f"in_doubt.csv in {folder} list {listed:,} rows instead of {written:,}.",
+        hint="Somebody has changed them. Put them back, then run the undo again.",
     )
 
 

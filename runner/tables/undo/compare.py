@@ -225,6 +225,10 @@ class TaskComparison:
             self._execute(copy_csv(query, beside, header=True))
             beside.chmod(PRIVATE_FILE)
 
+    def rows_listed(self) -> int:
+        """How many rows the result files list as written, or as perhaps written."""
+        return int(self._all("SELECT count(*) FROM results")[0][0])
+
     @property
     def _restores(self) -> bool:
         return self._act is Act.RESTORE

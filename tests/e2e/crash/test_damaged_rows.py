@@ -231,3 +231,21 @@ def test_rows_that_a_finished_task_has_left_are_not_read_when_they_are_damaged(b
     left.write_bytes(content)
     assert bench.run("resume").code == 0
     assert org.rows("SELECT COUNT(Id) n FROM Contact") == [{"n": 30}]
+
+
+def test_results_that_were_cut_short_are_not_undone_in_part(bench, org):
+    bench.write("a.csv", "Name\n" + "".join(f"n {n}\n" for n in range(30)))
+    ended = bench.run(
+        "run", bench.job("- {name: load, create: Account, from: a.csv}\n"), "-o", "json"
+    )
+    results = Path(ended.task("load")["results"]) / "succeeded.csv"
+    content = results.read_bytes()
+    for cut in (b"", b"".join(content.splitlines(keepends=True)[:9])):
+        results.write_bytes(cut)
+        refused = bench.run("undo", "last", "--yes")
+        assert refused.code == 1, refused.err + refused.out
+        assert "rows instead of 30" in refused.err
+    results.write_bytes(content)
+    undone = bench.run("undo", "last", "--yes")
+    assert undone.code == 0, undone.err
+    assert org.rows("SELECT Id FROM Account") == []
