@@ -26,6 +26,8 @@ NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.E
 
 _SYNCED_BYTES = 16_000_000
 _COPIED_BYTES = 1_000_000
+_CHECKED_BYTES = 256_000
+"""Stays in the processor's cache: half the time of a megabyte at once."""
 _HOST = f"{crc32(os.uname().nodename.encode()):08x}"
 """Process numbers mean nothing on another machine that shares a folder."""
 
@@ -273,10 +275,11 @@ def checksum_of(file: Path) -> str:
         OSError: It cannot be read.
     """
     size = crc = 0
+    block = memoryview(bytearray(_CHECKED_BYTES))
     with file.open("rb", buffering=0) as source:
-        while block := source.read(_COPIED_BYTES):
-            size += len(block)
-            crc = crc32(block, crc)
+        while count := source.readinto(block):
+            size += count
+            crc = crc32(block[:count], crc)
     return f"{size}-{crc:08x}"
 
 
