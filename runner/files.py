@@ -27,7 +27,7 @@ NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.E
 _SYNCED_BYTES = 16_000_000
 _COPIED_BYTES = 1_000_000
 _CHECKED_BYTES = 256_000
-"""Stays in the processor's cache: half the time of a megabyte at once."""
+"""Stays in the processor's cache: a third less time than a megabyte at once."""
 _HOST = f"{crc32(os.uname().nodename.encode()):08x}"
 """Process numbers mean nothing on another machine that shares a folder."""
 
