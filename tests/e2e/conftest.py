@@ -6,13 +6,13 @@ import re
 import subprocess
 import sys
 from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
 from urllib.parse import parse_qs, urlencode, urlsplit
 
 import httpx
 import pytest
 
+from tests.e2e.org_client import Client
 from tests.e2e.proxy import Proxy
 from tests.e2e.warm_process import COMMAND_SECONDS, Ended, Fork, Warm
 from tests.object_store import BUCKET, object_store
@@ -51,7 +51,7 @@ class Bench:
     warm: "Warm"
     env: dict = field(default_factory=dict)
     started: list = field(default_factory=list)
-    client: httpx.Client = field(default_factory=partial(httpx.Client, timeout=60))
+    client: Client = field(default_factory=Client)
     """Of the test: connections are kept, which halves what a request costs."""
 
     @property
@@ -127,7 +127,7 @@ class Org:
     url: str
     token: str
     process: Fork
-    client: httpx.Client
+    client: Client
 
     def request(self, method, path, **options):
         headers = {"Authorization": f"Bearer {self.token}", **options.pop("headers", {})}

@@ -13,8 +13,8 @@ from tests.property.staged_chunks import FIELDS, ODD, USUAL, staged
 
 odd_rows = st.tuples(*(st.sampled_from(ODD[each.field]) for each in FIELDS))
 COMPUTED = (None, "upper(text)", "k || chr(13) || '!'", "CASE WHEN sum > '5' THEN day END")
-ROWS = 40
-"""In about nine chunks."""
+ROWS = 26
+"""In about six chunks."""
 places = st.dictionaries(st.integers(0, ROWS - 1), odd_rows, max_size=3)
 
 
@@ -30,7 +30,7 @@ places = st.dictionaries(st.integers(0, ROWS - 1), odd_rows, max_size=3)
 @example(odd={}, is_compiled=False, line_end="\n", blank=Blank.KEEP, is_cut=False, computed=None)
 @example(odd={}, is_compiled=True, line_end="\n", blank=Blank.KEEP, is_cut=False, computed=None)
 @example(
-    odd={35: ("K3", *[""] * 8)},
+    odd={22: ("K3", *[""] * 8)},
     is_compiled=True,
     line_end="\n",
     blank=Blank.KEEP,
@@ -38,7 +38,7 @@ places = st.dictionaries(st.integers(0, ROWS - 1), odd_rows, max_size=3)
     computed=None,
 )
 @example(
-    odd={35: [""] * 9},
+    odd={22: [""] * 9},
     is_compiled=True,
     line_end="\n",
     blank=Blank.KEEP,
@@ -46,7 +46,7 @@ places = st.dictionaries(st.integers(0, ROWS - 1), odd_rows, max_size=3)
     computed=None,
 )
 @example(
-    odd={30: ("k1", "x", "1", "yes", *[""] * 5)},
+    odd={18: ("k1", "x", "1", "yes", *[""] * 5)},
     is_compiled=True,
     line_end="\n",
     blank=Blank.KEEP,
