@@ -10,6 +10,7 @@ from runner.job.model import Verb
 from runner.tables.database import Database
 from runner.tables.sql import literal
 from runner.tables.staging.canonical_values import MACROS
+from runner.tables.undo import compare
 from runner.tables.undo.after_images import UNDO, WrittenColumn, WrittenIndex
 from runner.tables.undo.before_images import READ, write_records
 from runner.tables.undo.compare import TaskComparison
@@ -313,9 +314,10 @@ def test_files_are_private(tmp_path, database):
         assert file.stat().st_mode & 0o777 == 0o600
 
 
-def test_many_records_are_judged_some_at_a_time(tmp_path, database):
+def test_many_records_are_judged_some_at_a_time(tmp_path, database, monkeypatch):
     """Groups of neighbours; a record of several rows is in one of them, whole."""
-    ids = [f"001{number:012}AAA" for number in range(60_000)]
+    monkeypatch.setattr(compare, "_MOST_PER_GROUP", 5_000)
+    ids = [f"001{number:012}AAA" for number in range(6_000)]
     task = Task(tmp_path, database, Verb.CREATE, [NAME], kept=False)
     task.did(*((each, "", "x") for each in (*ids, ids[0])))
     undoing = TaskComparison(
@@ -328,6 +330,6 @@ def test_many_records_are_judged_some_at_a_time(tmp_path, database):
             assert len(some) <= 2_000
             undoing.add_current({"Id": each, "Name": "x"} for each in some)
         undoing.decide()
-    assert undoing.tally(Act.DELETE).undo == 60_000
+    assert undoing.tally(Act.DELETE).undo == 6_000
     rows = rows_of(undoing, tmp_path)
     assert {row["Id"] for row in rows} == set(ids)
