@@ -10,6 +10,11 @@ local BYTES, WORDS = ffi.typeof("const uint8_t *"), ffi.typeof("const uint64_t *
 local BUFFER = ffi.typeof("uint8_t[?]")
 local LINE_FEED, QUOTE, HASH, COMMA, NOUGHT, NINE = 10, 34, 35, 44, 48, 57
 
+-- The bytes at an address, as Python gives it.
+local function bytes_at(address)
+  return ffi.cast(BYTES, ffi.cast("uintptr_t", address))
+end
+
 -- Where a byte is, from one place up to another, which is not before; -1 if it is not there.
 local function find(at, byte, from, stop)
   local found = C.memchr(at + from, byte, stop - from)

@@ -25,13 +25,14 @@ return require("jit.util").traceinfo(1) ~= nil
 _of_thread = local()
 
 
-def compiled(file: Path, size: int) -> Callable[..., Any] | None:
+def compiled(file: Path, size: int, *before: Path) -> Callable[..., Any] | None:
     """Load the function that a file of Lua returns, for this thread only.
 
     Args:
         file: Of Lua, in which `luajit.lua` is known. The function takes and gives numbers and
-            bytes, which are copied.
+            bytes, which are copied; many are given by their address.
         size: Bytes that there are for it.
+        before: Files of what else is known in it.
 
     Returns:
         None if they are too few to load it for them, or if LuaJIT cannot compile on this machine.
@@ -40,8 +41,23 @@ def compiled(file: Path, size: int) -> Callable[..., Any] | None:
     if file not in functions:
         if size < PAYS_FROM or not can_compile():
             return None
-        functions[file] = _runtime().execute(_COMMON.read_bytes() + file.read_bytes())
+        functions[file] = _runtime().execute(
+            b"".join(each.read_bytes() for each in (_COMMON, *before, file))
+        )
     return functions[file]
+
+
+def address_of(content: bytes | bytearray) -> int:
+    """Where bytes are in memory, for a function that is to read them without a copy.
+
+    Who asks keeps the content until the function returns. A zero follows the last byte, as CPython
+    promises for both.
+    """
+    import ctypes
+
+    if isinstance(content, bytearray):
+        return ctypes.addressof(ctypes.c_char.from_buffer(content))
+    return ctypes.cast(ctypes.c_char_p(content), ctypes.c_void_p).value or 0
 
 
 @cache

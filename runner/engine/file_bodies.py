@@ -16,10 +16,10 @@ from runner.salesforce.rest.multipart import LocalFile, most_bytes
 from runner.salesforce.rest.values import Record, WriteRequest
 from runner.suggest import in_words
 from runner.tables.staging.local_files import FilePlaces, StagedFile
-from runner.tables.staging.rows import Record as Staged
 
 if TYPE_CHECKING:
     from runner.engine.columns import ColumnPlan
+    from runner.tables.staging.rows import Record as Staged
 
 BLOB = "base64"
 """Describe type of the fields that hold files."""

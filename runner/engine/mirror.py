@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from runner.engine.context import Context
 from runner.errors import JobError, SourceError
@@ -36,7 +37,9 @@ from runner.tables.sources.csv import RowsSource
 from runner.tables.sources.sql_join import JoinedSource
 from runner.tables.staging.record_lookup import skip_unmanaged, unmanaged_file
 from runner.tables.staging.required_values import Required, rows_ruled_out
-from runner.tables.staging.rows import StagedRows
+
+if TYPE_CHECKING:
+    from runner.tables.staging.rows import StagedRows
 
 UNCERTAIN = (
     "`{}` has rows whose record is not known, so it is not certain which records its source lacks"

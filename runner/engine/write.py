@@ -52,12 +52,8 @@ from runner.job.commands import command_for
 from runner.job.model import Api, Verb, WriteTask
 from runner.outcome import TaskOutcome, TaskStatus
 from runner.tables.plans.changed_since import CHANGED_SINCE_FILE, write_changed_since
-from runner.tables.results.row_results import (
-    IN_DOUBT_FILE,
-    SKIPPED_FILE,
-    UNPROCESSED_FILE,
-    RowResults,
-)
+from runner.tables.results.pieces import IN_DOUBT_FILE, SKIPPED_FILE, UNPROCESSED_FILE
+from runner.tables.results.row_results import RowResults
 from runner.tables.sources.csv import REFERENCE_COLUMN
 from runner.tables.sources.written import save_written
 from runner.tables.staging.comparison import UNCHANGED_FILE, Comparison

@@ -18,8 +18,6 @@ from runner.tables.sql import CsvDialect
 
 _RECORD = re.compile(rb'[^"\n]*(?:"[^"]*"[^"\n]*)*\n')
 _QUOTED = re.compile(rb'"[^"]*"')
-BUFFER_BYTES = 256_000
-"""Of a file whose records are read in small blocks: few calls of the system, and little memory."""
 _LINE_FEED = b"\n"
 _QUOTE = b'"'
 _BETWEEN = (b",", _LINE_FEED)

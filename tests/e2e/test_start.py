@@ -110,7 +110,7 @@ def test_a_run_of_a_query_imports_nothing_of_writes(imported, bench, org):
     modules, _ = imported("run", "-q", bench.job(query))
     assert packages(modules).isdisjoint({*NEVER, *ENGINE, "sqlalchemy"})
     assert modules.isdisjoint({"runner.engine.write", "runner.engine.bulk", "runner.engine.undo"})
-    assert len(modules) < 334
+    assert len(modules) < 326
 
 
 def test_a_word_is_completed_without_more_than_the_command_line(imported):

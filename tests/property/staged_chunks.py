@@ -13,6 +13,7 @@ from runner.tables.sources import chunks
 from runner.tables.staging import chunk_mapping
 from runner.tables.staging.chunk_mapping import ChunkMapper
 from runner.tables.staging.duplicates import settle_duplicates
+from runner.tables.staging.read_chunk import KnownChunks
 from runner.tables.staging.rows import StagedRows
 from runner.tables.staging.splicing import Splicer
 
@@ -53,29 +54,31 @@ ODD = {
 }
 
 
-def staged(content, fields, blank, *, is_fast, with_nan=()):
-    """How many chunks were passed on together, and everything that is known of the rows.
+def staged(content, fields, blank, *, is_fast, knows_keys=True, with_nan=()):
+    """How many chunks were only looked at, and everything that is known of the rows.
 
-    Columns in `with_nan` are floating point numbers, some of which are none.
+    Without `knows_keys`, DuckDB looks at keys. Columns in `with_nan` are floating point numbers,
+    some of which are none.
     """
     together = 0
-    original = ChunkMapper._pass_on_together  # noqa: SLF001 - counted, not replaced
+    original = ChunkMapper._link  # noqa: SLF001 - counted, not replaced
 
-    def pass_on_together(mapper, *read):
+    def link(mapper, read):
         nonlocal together
-        found = original(mapper, *read)
-        together += len(found)
-        return found
+        together += 1
+        return original(mapper, read)
 
     with tempfile.TemporaryDirectory() as name, MonkeyPatch.context() as patch:
         patch.setattr(chunks, "_BLOCK_BYTES", 400)
         patch.setattr(chunks.cut_chunks, "__defaults__", (400,))
         patch.setattr(chunk_mapping, "_COLUMNS_AT_ONCE", 2)
         patch.setattr(chunk_mapping, "_SAMPLED_FROM", 0)
-        patch.setattr(
-            ChunkMapper, "_pass_on_together", pass_on_together if is_fast else lambda *_: []
-        )
+        patch.setattr(ChunkMapper, "_link", link)
+        if not (is_fast and knows_keys):
+            patch.setattr(KnownChunks, "may_come", False)
+            patch.setattr(ChunkMapper, "_splice_alone", lambda *_: None)
         if not is_fast:
+            patch.setattr(ChunkMapper, "_pass_on_together", lambda *_: [])
             patch.setattr(ChunkMapper, "_pass_on", lambda *_: None)
             patch.setattr(ChunkMapper, "_splice", lambda *_: None)
         folder = Path(name)

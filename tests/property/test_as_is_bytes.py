@@ -15,7 +15,8 @@ from runner.tables.plain_csv import as_written, plain_rows
 from runner.tables.sql import BLANKS
 from runner.tables.staging import as_is_bytes
 from runner.tables.staging.as_is import CANONICAL_TEXT, may_change
-from runner.tables.staging.as_is_bytes import Look, StepsError, find_known, read_known
+from runner.tables.staging.as_is_bytes import Asked, Look, StepsError, find_known, read_known
+from runner.tables.staging.key_hashes import same
 from runner.tables.staging.mapping import ColumnMapping
 from runner.tables.staging.text_steps import text_steps
 from tests.luajit_choice import compile_always
@@ -182,5 +183,97 @@ def test_a_record_for_which_rows_would_take_much_memory_is_left_to_duckdb(monkey
     every = Look(2, {0: FieldKind.TEXT, 1: FieldKind.TEXT}, {})
     assert find_known(content, every) is not None
     some = Look(2, {0: FieldKind.TEXT, 1: FieldKind.TEXT}, {}, sent=(1,))
-    assert find_known(content, some) is None
+    with pytest.raises(ValueError, match="so long"):
+        next(read_known(io.BytesIO(content), len(content), some))
     assert next(read_known(io.BytesIO(b"k,x\n"), 4, some)).sent == b"x\n"
+
+
+def look_at_key(kind=FieldKind.TEXT, **asked):
+    return Look(2, {0: kind, 1: FieldKind.TEXT}, {}, asked={0: Asked(**asked)})
+
+
+KEY_SIGNS = st.text(alphabet="aAbB1-_@`[{ .,#é", min_size=1, max_size=20)
+
+
+@given(keys=st.lists(KEY_SIGNS, min_size=2, max_size=12), tells_case=st.booleans())
+@example(keys=["abcdefgh1", "ABCDEFGH1", "abcdefgh"], tells_case=False)
+@example(keys=["abcdefgh1", "ABCDEFGH1"], tells_case=True)
+@example(keys=["a,b", "A,b"], tells_case=False)
+def test_keys_that_are_the_same_have_the_same_hash(connection, keys, tells_case):
+    key = MappedColumn("k", None, required=True, tells_case=tells_case)
+    mapping = ColumnMapping(key, 0, 0)
+    content = "".join(f"{as_written(each)},x\n" for each in keys).encode()
+    asked = {"is_filled": True, "is_trimmed": True, "is_key": True, "tells_case": tells_case}
+    found = find_known(content, look_at_key(**asked))
+    changes = may_change(mapping, Blank.KEEP, is_only=False)
+    rows = "SELECT k AS c0, k AS s0 FROM (SELECT unnest($k) AS k)"
+    query = f"SELECT {same(mapping)}, {changes} FROM ({rows})"
+    texts, changed = zip(*connection.execute(query, {"k": keys}).fetchall(), strict=True)
+    if any(changed):
+        assert found is None
+    elif found is None:  # DuckDB knows more letters than those of ASCII
+        assert "é" in "".join(keys) or any("#" in each for each in keys)
+    else:
+        hashes = [found.hashes[at : at + 8] for at in range(0, len(found.hashes), 8)]
+        assert len(hashes) == len(keys)
+        by_text = dict(zip(texts, hashes, strict=True))
+        assert [by_text[each] for each in texts] == hashes
+        folded = {bytes(sign | 32 for sign in each.encode()) for each in texts}
+        assert len({*hashes}) >= (len({*texts}) if tells_case else len(folded))
+
+
+@pytest.mark.parametrize("before", [b"", b"x" * 40 + b",y\n"])
+def test_the_hash_of_a_key_depends_on_nothing_else(before):
+    """Its last bytes are read eight at a time, unless they are the last of what is looked at."""
+    look = look_at_key(is_key=True)
+    rows = [b"key,\n", b"key,a longer value after it\n"]
+    hashes = {find_known(before + row, look).hashes[-8:] for row in rows}
+    assert len(hashes) == 1
+
+
+@given(
+    ids=st.lists(
+        st.sampled_from(
+            ["001A0000001aaaa", "001A0000001aaaaAAA", "001A0000001AAAA", "003A0000001aaaa"]
+        )
+        | st.text(alphabet="01Aa-é ", min_size=13, max_size=19),
+        min_size=1,
+        max_size=6,
+    ),
+    prefix=st.sampled_from(["", "001"]),
+)
+def test_ids_are_those_that_duckdb_finds(connection, ids, prefix):
+    column = MappedColumn(
+        "Id", None, FieldKind.ID, required=True, tells_case=True, id_prefix=prefix
+    )
+    mapping = ColumnMapping(column, 0, 0)
+    changes = may_change(mapping, Blank.KEEP, is_only=False)
+    query = f"SELECT coalesce(bool_or({changes}), false) FROM (SELECT unnest($ids) AS s0)"
+    ((expected,),) = connection.execute(query, {"ids": ids}).fetchall()
+    content = "".join(f"{each},x\n" for each in ids).encode()
+    found = find_known(
+        content, look_at_key(FieldKind.ID, is_filled=True, prefix=prefix, is_key=True)
+    )
+    assert (found is None) == expected
+    if found is not None:
+        hashes = {found.hashes[at : at + 8] for at in range(0, len(found.hashes), 8)}
+        assert len(hashes) == len({each[:15] for each in ids})
+
+
+@pytest.mark.parametrize(
+    ("cell", "asked", "is_known"),
+    [
+        ("", {}, True),
+        ("", {"is_filled": True}, False),
+        ("", {"is_key": True}, False),
+        ('"#N/A"', {}, True),
+        ('"#N/A"', {"is_filled": True}, False),
+        ("x ", {}, True),
+        ("x ", {"is_trimmed": True}, False),
+        ('"x, "', {"is_trimmed": True}, False),
+        ('"x ""y"""', {"is_key": True}, False),
+    ],
+)
+def test_what_is_asked_of_a_value(cell, asked, is_known):
+    found = find_known(f"{cell},x\n".encode(), look_at_key(**asked))
+    assert (found is not None) == is_known

@@ -18,43 +18,35 @@ ROWS = 26
 places = st.dictionaries(st.integers(0, ROWS - 1), odd_rows, max_size=3)
 
 
+USUALLY = {"line_end": "\n", "blank": Blank.KEEP, "is_cut": False, "computed": None}
+
+
 @settings(max_examples=8, deadline=None)
 @given(
     odd=places,
     is_compiled=st.booleans(),
+    knows_keys=st.booleans(),
     line_end=st.sampled_from(("\n", "\r\n")),
     blank=st.sampled_from(Blank),
     is_cut=st.booleans(),
     computed=st.sampled_from(COMPUTED),
 )
-@example(odd={}, is_compiled=False, line_end="\n", blank=Blank.KEEP, is_cut=False, computed=None)
-@example(odd={}, is_compiled=True, line_end="\n", blank=Blank.KEEP, is_cut=False, computed=None)
-@example(
-    odd={22: ("K3", *[""] * 8)},
-    is_compiled=True,
-    line_end="\n",
-    blank=Blank.KEEP,
-    is_cut=True,
-    computed=None,
-)
-@example(
-    odd={22: [""] * 9},
-    is_compiled=True,
-    line_end="\n",
-    blank=Blank.KEEP,
-    is_cut=False,
-    computed=None,
-)
+@example(odd={}, is_compiled=False, knows_keys=False, **USUALLY)
+@example(odd={}, is_compiled=True, knows_keys=False, **USUALLY)
+@example(odd={}, is_compiled=True, knows_keys=True, **USUALLY)
+@example(odd={22: ("K3", *[""] * 8)}, is_compiled=True, knows_keys=False, **USUALLY)
+@example(odd={22: ("K3", *[""] * 8)}, is_compiled=True, knows_keys=True, **USUALLY)
+@example(odd={22: ("é3", *[""] * 8)}, is_compiled=True, knows_keys=True, **USUALLY)
+@example(odd={22: ("", "x", *[""] * 7)}, is_compiled=True, knows_keys=True, **USUALLY)
+@example(odd={22: [""] * 9}, is_compiled=True, knows_keys=True, **USUALLY)
 @example(
     odd={18: ("k1", "x", "1", "yes", *[""] * 5)},
     is_compiled=True,
-    line_end="\n",
-    blank=Blank.KEEP,
-    is_cut=True,
-    computed="upper(text)",
+    knows_keys=True,
+    **USUALLY | {"is_cut": True, "computed": "upper(text)"},
 )
 def test_rows_are_the_same_whether_chunks_are_checked_together_or_mapped(
-    odd, is_compiled, line_end, blank, is_cut, computed
+    odd, is_compiled, knows_keys, line_end, blank, is_cut, computed
 ):
     rows = [odd.get(at, (f"k{at}", *USUAL)) for at in range(ROWS)]
     content = line_end.join([",".join(each.field for each in FIELDS), *map(",".join, rows), ""])
@@ -64,7 +56,7 @@ def test_rows_are_the_same_whether_chunks_are_checked_together_or_mapped(
     with MonkeyPatch.context() as patch:
         (compile_always if is_compiled else compile_never)(patch)
         patch.setattr(as_is_bytes, "_BLOCK_BYTES", 150)
-        together, fast = staged(content, fields, blank, is_fast=True)
+        together, fast = staged(content, fields, blank, is_fast=True, knows_keys=knows_keys)
     _, slow = staged(content, fields, blank, is_fast=False)
     assert fast == slow
     assert together > 2 or odd or computed

@@ -19,6 +19,14 @@ from runner.tables.staging.rows import StagedRows
 STATUSES = (RowStatus.SUCCEEDED, RowStatus.FAILED, RowStatus.UNPROCESSED)
 NAMES = st.sampled_from(("a", "", "x,\ny", "É"))
 """Without `#N/A`, which is the same as a blank to the org."""
+ERRORS = (
+    "BAD:no {}:--",
+    "BAD:no {}:Name --",
+    'REQUIRED_FIELD_MISSING:a: "b",\nc: {}:A B--',
+    "TWICE:",
+    "no form {}",
+    "",
+)
 statuses = st.sampled_from((*STATUSES, RowStatus.SUCCEEDED, RowStatus.SUCCEEDED))
 
 
@@ -36,7 +44,8 @@ def answers(folder, sent, ends, header) -> ResultFiles:
         writer.writerow([*added, *header])
         for at, row in sent:
             if ends[at] is status:
-                told = {"sf__Id": f"001{at}", "sf__Created": "true", "sf__Error": f"BAD:no {at}:--"}
+                error = ERRORS[at % len(ERRORS)].format(at)
+                told = {"sf__Id": f"001{at}", "sf__Created": "true", "sf__Error": error}
                 writer.writerow([*(told[each] for each in added), *row])
         files.append(folder / f"{status}-answer.csv")
         files[-1].write_text(text.getvalue(), encoding="utf-8", newline="")

@@ -111,14 +111,19 @@ def test_rows_are_the_same_whether_only_some_cells_are_computed_or_all(
     columns = [MORE[each] for each in fields]
     columns = [replace(each, is_cut=is_cut and each.max_length == 20) for each in columns]
     columns = [KEY, *columns] if has_key else columns
+    fast = []
     with MonkeyPatch.context() as patch:
         compile_always(patch)
         patch.setattr(as_is_bytes, "_BLOCK_BYTES", 150)
         patch.setattr(splice, "_READ_BYTES", 70)
         spliced = count_spliced(patch)
-        _, fast = staged(line_end.join(lines), columns, blank, is_fast=True)
+        for knows_keys in (True, False):
+            found = staged(
+                line_end.join(lines), columns, blank, is_fast=True, knows_keys=knows_keys
+            )
+            fast.append(found[1])
     _, slow = staged(line_end.join(lines), columns, blank, is_fast=False)
-    assert fast == slow
+    assert fast == [slow, slow]
     if fields == IN_ORDER and not odd:
         assert len(spliced) > 3
         assert all(spliced)

@@ -16,6 +16,7 @@ from runner.job.model import Verb
 from runner.outcome import RowResult, RowStatus
 from runner.tables.field_types import FieldKind, MappedColumn
 from runner.tables.results.row_results import RowResults
+from runner.tables.sources import chunks
 from runner.tables.staging import rows as staged_rows
 from runner.tables.staging.duplicates import settle_duplicates
 from runner.tables.staging.plain_expressions import OddValueError, changed_case, computation
@@ -199,20 +200,26 @@ ends = st.one_of(
     size=st.sampled_from((1, 7, 20)),
     verb=st.sampled_from((Verb.CREATE, Verb.UPSERT, Verb.DELETE)),
     several=st.booleans(),
+    in_chunks=st.booleans(),
 )
-@example(ended=[("ok", None)] * 60, step=-1, size=20, verb=Verb.UPSERT, several=False)
-def test_results_are_written_as_by_duckdb(ended, step, size, verb, several):
+@example(
+    ended=[("ok", None)] * 60, step=-1, size=20, verb=Verb.UPSERT, several=False, in_chunks=False
+)
+def test_results_are_written_as_by_duckdb(ended, step, size, verb, several, in_chunks):
     batches = [list(enumerate(ended, start=1))[at : at + size] for at in range(0, len(ended), size)]
     batches = [*batches[::step], *(batches[1::2] if step == 2 else ())]
     found = [
-        results_of(len(ended), batches, verb, several=several, uses_table=uses_table)
-        for uses_table in (False, True)
+        results_of(len(ended), batches, verb, several=several, in_chunks=in_chunks, uses_table=each)
+        for each in (False, True)
     ]
     assert found[0] == found[1]
 
 
-def results_of(count, batches, verb, *, several, uses_table):
-    with tempfile.TemporaryDirectory() as name:
+def results_of(count, batches, verb, *, several, in_chunks, uses_table):
+    with tempfile.TemporaryDirectory() as name, MonkeyPatch.context() as patch:
+        if in_chunks:
+            patch.setattr(chunks, "_BLOCK_BYTES", 200)
+            patch.setattr(chunks.cut_chunks, "__defaults__", (200,))
         folder = Path(name)
         content = "k,t\n" + "".join(f'k{at},"a\n{at}"\n' for at in range(count))
         (folder / "source.csv").write_text(content, encoding="utf-8", newline="")
@@ -233,7 +240,7 @@ def results_of(count, batches, verb, *, several, uses_table):
         is_open = staging.database.is_open
         staging.discard()
     has_null = any(end[1] and "\0" in end[1] for batch in batches for _, end in batch)
-    assert is_open is (uses_table or has_null)
+    assert in_chunks or is_open is (uses_table or has_null)
     return counts, top, files
 
 

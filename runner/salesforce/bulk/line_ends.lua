@@ -33,10 +33,10 @@ end
 
 local so_far = ffi.new("uint64_t[1]") -- in memory: LuaJIT would allocate it in each round
 
--- odd: 1 if the text begins within quotes, else 0. Gives the line feeds outside, and the same of its end.
-return function(text, odd)
-  local bytes, words = ffi.cast(BYTES, text), ffi.cast(WORDS, text)
-  local whole, lines = math.floor(#text / 8), 0
+-- address, size: of the text. odd: 1 if it begins within quotes, else 0. Gives the line feeds outside, and the same of its end.
+return function(address, size, odd)
+  local bytes, words = bytes_at(address), ffi.cast(WORDS, bytes_at(address))
+  local whole, lines = math.floor(size / 8), 0
   so_far[0] = 0
   for place = 0, whole - 1 do
     local word = words[place]
@@ -50,7 +50,7 @@ return function(text, odd)
     so_far[0] = bxor(so_far[0], quotes)
   end
   odd = bxor(odd, parity(so_far[0]))
-  for place = 8 * whole, #text - 1 do
+  for place = 8 * whole, size - 1 do
     if bytes[place] == QUOTE then
       odd = 1 - odd
     elseif bytes[place] == LINE_FEED then

@@ -7,10 +7,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from runner.luajit import compiled
+from runner.luajit import address_of, compiled
 
 _COUNT = Path(__file__).with_suffix(".lua")
-_BLOCK_BYTES = 64_000
 _OTHERS = bytes(set(range(256)) - set(b'"\n'))
 """Every byte that neither quotes nor ends a line."""
 
@@ -33,11 +32,9 @@ class LineEnds:
         if function is None:
             self._add(chunk)
         else:
-            for start in range(0, len(chunk), _BLOCK_BYTES):
-                block = chunk[start : start + _BLOCK_BYTES]
-                count, odd = function(block, int(self.in_quotes))
-                self.count += count
-                self.in_quotes = odd == 1
+            count, odd = function(address_of(chunk), len(chunk), int(self.in_quotes))
+            self.count += count
+            self.in_quotes = odd == 1
         return self.count - before
 
     def _add(self, chunk: bytes) -> None:

@@ -19,8 +19,9 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from runner.errors import UnexpectedAnswerError
-from runner.outcome import RowStatus
+from runner.outcome import RowResult, RowStatus
 from runner.redaction import MASK, secret_pattern
+from runner.tables.results.failed_records import FailedRecord, few_failed
 from runner.tables.results.fingerprints import DIGITS_OF_A_DOUBLE, Way
 from runner.tables.results.in_order import OWN_COLUMNS, SentRows, find_in_order
 from runner.tables.results.outcome_table import STATUS_SQL, OutcomeTable
@@ -81,9 +82,11 @@ class PartResults:
         self._rows = f"(FROM {rows} ANTI JOIN outcome USING (row))" if part.attempt else rows
         self._chunks = chunks
         self._unknown = self._missing = 0
-        self._repeatable = self._all_succeeded = False
+        self._repeatable = self._is_in_memory = False
         self.succeeded: list[Piece] = []
         """Rows that are in no table; for `lines` once these results are saved."""
+        self.failed: list[RowResult] = []
+        """Rows that are in no table either, because they are few."""
 
     @cached_property
     def _connection(self) -> duckdb.DuckDBPyConnection:
@@ -135,23 +138,32 @@ class PartResults:
         fields = [each.column.field.lower() for each in mappings]
         if succeeded.header != (*OWN_COLUMNS, *fields) or (failed and failed.size > succeeded.size):
             return False
-        others: list[bytes] = []
-        if failed is not None:
-            self._read_answers([failed], Way(mappings, is_as_returned=True))
-            texts = self._connection.execute("SELECT k FROM answers").fetchall()
-            others = [k.encode().replace(b"\n", LINE_FEED_IN_VALUE) for (k,) in texts]
+        few = [] if failed is None else few_failed(failed.file, failed.header)
+        others = self._read_failed(failed, mappings) if few is None else [f.sent for f in few]
         found = find_in_order(self._sent(), succeeded.file, others, self._lines)
         if found is None:
             return False
-        self._all_succeeded = failed is None
-        if failed is not None:
-            self._connection.execute(
-                f"CREATE OR REPLACE TEMP TABLE found AS SELECT row, {_SAID}"
-                " FROM (SELECT unnest($rows) AS row) POSITIONAL JOIN answers",
-                {"rows": found.others},
-            )
         self.succeeded = found.succeeded
+        if few is not None:
+            self._is_in_memory = True
+            self.failed = list(map(_failed, found.others, few))
+            return True
+        self._connection.execute(
+            f"CREATE OR REPLACE TEMP TABLE found AS SELECT row, {_SAID}"
+            " FROM (SELECT unnest($rows) AS row) POSITIONAL JOIN answers",
+            {"rows": found.others},
+        )
         return True
+
+    def _read_failed(
+        self, failed: ResultFile | None, mappings: Sequence[ColumnMapping]
+    ) -> list[bytes]:
+        """Make the table `answers` of failed rows; give these as `quoted_records` does."""
+        if failed is None:
+            return []
+        self._read_answers([failed], Way(mappings, is_as_returned=True))
+        texts = self._connection.execute("SELECT k FROM answers").fetchall()
+        return [k.encode().replace(b"\n", LINE_FEED_IN_VALUE) for (k,) in texts]
 
     def _sent(self) -> Iterator[SentRows]:
         """The part's rows, chunk by chunk."""
@@ -242,7 +254,7 @@ class PartResults:
         Raises:
             UnexpectedAnswerError: The files do not contain exactly the rows that were sent.
         """
-        if self._all_succeeded:
+        if self._is_in_memory:
             self._close()
             return
         if self.fits:
@@ -343,6 +355,11 @@ class PartResults:
             hint="`runner resume` downloads them again for as long as the org has them, seven days;"
             f" after that, {then}.",
         )
+
+
+def _failed(row: int, record: FailedRecord) -> RowResult:
+    fields = (record.fields,) if record.fields else ()
+    return RowResult(row, RowStatus.FAILED, record.id, None, record.code, record.message, fields)
 
 
 _SAID = "status, id, created, code, message, fields"

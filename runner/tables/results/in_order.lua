@@ -114,15 +114,15 @@ local out_size = 1024
 local out = BUFFER(out_size)
 local place = ffi.new("uint32_t[1]")
 
--- sent: whole records. result: what comes next of the results, all of it if `is_last`.
--- others: what did not succeed, in order, each as `,"a","b"` and a line feed; `other`: where the next is.
+-- sent, sent_size: where whole records are. result, result_size: where what comes next of the results is, all of it if
+-- `is_last`; a zero follows both. others: what did not succeed, in order, each as `,"a","b"` and a line feed;
+-- `other`: where the next is.
 --
 -- Gives nil if they do not fit; else `Id,true` of each that succeeded, the places of the others as
 -- 32-bit numbers, and how far it came: in sent, in result, in others, and in records. It may come
 -- less far than sent goes if result does.
-return function(sent, result, is_last, others, other)
-  local sent_size, result_size, others_size = #sent, #result, #others
-  local sent_at, result_at = ffi.cast(BYTES, sent), ffi.cast(BYTES, result)
+return function(sent, sent_size, result, result_size, is_last, others, other)
+  local sent_at, result_at, others_size = bytes_at(sent), bytes_at(result), #others
   local others_at = ffi.cast(BYTES, others)
   local from, at, size, records = 0, 0, 0, 0
   local places = {}

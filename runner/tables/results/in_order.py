@@ -9,13 +9,14 @@ from __future__ import annotations
 import re
 from array import array
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from io import BufferedReader
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from msgspec import Struct
 
-from runner.luajit import compiled
-from runner.tables.plain_csv import BUFFER_BYTES, join_lines, read_blocks
+from runner.luajit import address_of, compiled
+from runner.tables.plain_csv import join_lines
 from runner.tables.results.quoted_records import (
     LINE_FEED_IN_VALUE,
     QuotedRecords,
@@ -30,8 +31,6 @@ _OWN_CELLS = re.compile(
 )
 _READ_BYTES = 64_000
 """What is longer than 128 KB, C's allocator gives back to the system each time."""
-_COMPARED_BYTES = 32_000
-"""Of what was sent: few enough for the processor's cache, and for `_READ_BYTES`."""
 
 
 class SentRows(Struct, frozen=True):
@@ -221,11 +220,15 @@ class _CompiledSearch:
     """Does the same in less than half the time, where rows fill their files."""
 
     def __init__(
-        self, compare: Callable[..., Any], results: BinaryIO, others: Sequence[bytes]
+        self, compare: Callable[..., Any], results: BufferedReader, others: Sequence[bytes]
     ) -> None:
         self._compare = compare
         self._results = results
-        self._read = b""
+        self._read = bytearray(_READ_BYTES + 1)
+        """What was read of the results and not compared, and a zero."""
+        self._size = 0
+        """How much of it was read."""
+        self._is_last = False
         self._others = b"".join(each.replace(LINE_FEED_IN_VALUE, b"\n") + b"\n" for each in others)
         self._next_other = 0
 
@@ -233,37 +236,48 @@ class _CompiledSearch:
         """A line `Id,true` of each row that succeeded, and the places of the others."""
         texts: list[bytes] = []
         others: list[int] = []
-        start = 0
-        with rows.file.open("rb", buffering=BUFFER_BYTES) as stream:
-            for block in read_blocks(stream, _COMPARED_BYTES):
-                if LINE_FEED_IN_VALUE in block:
-                    raise _OtherwiseError
-                sent = block
-                while sent:
-                    lines, places, sent, records = self._go_on(sent)
-                    texts.append(lines)
-                    others += [start + place for place in places]
-                    start += records
+        start = at = 0
+        content = rows.file.read_bytes()
+        if LINE_FEED_IN_VALUE in content:
+            raise _OtherwiseError
+        while at < len(content):
+            self._read_on()
+            lines, places, compared, records = self._go_on(content, at)
+            texts.append(lines)
+            others += [start + place for place in places]
+            start += records
+            at += compared
         if start != rows.records:
             raise _OtherwiseError
         return b"".join(texts), others
 
     def check_end(self) -> None:
         """Check that no result is left."""
-        if self._next_other < len(self._others) or self._read or self._results.read(1):
+        self._read_on()
+        if self._next_other < len(self._others) or self._size:
             raise _OtherwiseError
 
-    def _go_on(self, sent: bytes) -> tuple[bytes, Sequence[int], bytes, int]:
-        """Compare as far as what is read of the results goes; give what is left of `sent`, too."""
-        size = max(2 * len(sent), _READ_BYTES)
-        more = self._results.read(size - len(self._read)) if len(self._read) < size else b""
-        self._read += more
-        is_last = len(self._read) < size  # a file gives less only at its end
-        found = self._compare(sent, self._read, is_last, self._others, self._next_other)
+    def _read_on(self) -> None:
+        """Fill what is read of the results."""
+        with memoryview(self._read) as read:
+            while not self._is_last and self._size < len(read) - 1:
+                more = self._results.readinto(read[self._size : -1])
+                self._size += more
+                self._is_last = not more
+            read[self._size] = 0
+
+    def _go_on(self, content: bytes, at: int) -> tuple[bytes, Sequence[int], int, int]:
+        """Compare as far as what is read of the results goes, and say how far that is."""
+        sent = address_of(content) + at, len(content) - at
+        result = address_of(self._read), self._size
+        found = self._compare(*sent, *result, self._is_last, self._others, self._next_other)
         if found is None:
             raise _OtherwiseError
-        lines, places, compared, read, self._next_other, records = found
-        if not (compared or more):
-            raise _OtherwiseError
-        self._read = self._read[read:]
-        return lines, array("I", places), sent[compared:], records
+        lines, places, compared, used, self._next_other, records = found
+        if not compared:  # a record is longer than what is read
+            if self._is_last:
+                raise _OtherwiseError
+            self._read += bytes(len(self._read))
+        self._size -= used
+        self._read[: self._size] = self._read[used : used + self._size]
+        return lines, array("I", places), compared, records

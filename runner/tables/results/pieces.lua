@@ -45,9 +45,9 @@ local out = BUFFER(out_size)
 -- lines: `Id,true` of each row that has one, each with a line feed. first: the number of the first
 -- row. others: the rows without a line, in order, as 64-bit numbers.
 --
--- Gives a function that takes some records, and gives the lines of the file, the records without
--- one, how many these are, and how many records there were. Called with no records, it says whether
--- all lines were used, and no more were needed.
+-- Gives a function that takes the address and the size of some records, and the bytes after which to stop at the next
+-- one. It gives the lines of the file, the records without one, how many these are, how many records there were, and
+-- where it stopped. Called with no records, it says whether all lines were used, and no more were needed.
 return function(lines, first, others)
   local digits = BUFFER(MOST_DIGITS)
   local text = string.format("%d", first)
@@ -55,17 +55,17 @@ return function(lines, first, others)
   ffi.copy(digits + start, text, #text)
   local row, line, other, is_short = first, 0, 0, false
 
-  return function(content)
+  return function(address, content_size, enough)
     -- A pointer does not keep its string: these strings are named here, so they stay.
     local lines_at, lines_size = ffi.cast(BYTES, lines), #lines
     local other_rows, others_size = ffi.cast("const uint64_t *", others), #others / 8
-    local content_at, content_size = ffi.cast(BYTES, content), #content
+    local content_at = bytes_at(address)
     if content_size == 0 then
       return not is_short and line == lines_size and other == others_size
     end
     local left = {}
     local from, size, began = 0, 0, row
-    while from < content_size do
+    while from < content_size and from < enough do
       local stop = find(content_at, LINE_FEED, from, content_size)
       if stop >= 0 and find(content_at, QUOTE, from, stop) >= 0 then
         stop = end_of_quoted(content_at, from, stop, content_size)
@@ -107,6 +107,6 @@ return function(lines, first, others)
         start = increase(digits, start)
       end
     end
-    return ffi.string(out, size), table.concat(left), #left, row - began
+    return ffi.string(out, size), table.concat(left), #left, row - began, from
   end
 end

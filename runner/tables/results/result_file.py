@@ -1,6 +1,6 @@
-"""One result file of an ingest job as a relation: the rows as sent, each with what became of it.
+"""One result file of an ingest job, as a relation: the rows as sent, each with what became of it.
 
-Knows SQL and the format of the files. Knows nothing of which rows were sent.
+Knows SQL and the format of the files. Knows nothing of the rows that were sent.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from runner.outcome import RowStatus
+from runner.tables.results.failed_records import ERROR_FORM
 from runner.tables.results.fingerprints import Way
 from runner.tables.results.in_order import OWN_COLUMNS
 from runner.tables.results.outcome_table import STATUS_SQL
@@ -16,8 +17,7 @@ from runner.tables.sources.csv_pieces import with_rows
 from runner.tables.sql import literal
 from runner.tables.staging.parts import read_header
 
-# STATUSCODE:message:field1 field2 --, where the message may contain colons and line ends.
-_ERROR_FORM = literal("^([^:]*):(.*):([^:]*?) ?--$")
+_ERROR_FORM = literal(ERROR_FORM)
 
 
 class ResultFile:
@@ -69,7 +69,7 @@ def _error_parts(error: str) -> str:
     found = f"regexp_matches({error}, {_ERROR_FORM}, 's')"
     group = f"regexp_extract({error}, {_ERROR_FORM}, {{}}, 's')"
     return (
-        f"split_part({error}, ':', 1) AS code,"
-        f" CASE WHEN {found} THEN {group.format(2)} ELSE {error} END AS message,"
-        f" CASE WHEN {found} THEN {group.format(3)} END AS fields"
+        f"nullif(split_part({error}, ':', 1), '') AS code,"
+        f" nullif(CASE WHEN {found} THEN {group.format(2)} ELSE {error} END, '') AS message,"
+        f" nullif(CASE WHEN {found} THEN {group.format(3)} END, '') AS fields"
     )

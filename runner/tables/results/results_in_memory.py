@@ -7,20 +7,19 @@ DuckDB would write. Knows results and plain CSV. Knows nothing of how a result w
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from functools import lru_cache
 from operator import ge
-
-from msgspec import Struct
 
 from runner.outcome import RowResult, RowStatus
 from runner.redaction import redacted
-from runner.tables.database import UnreadableRowsError
-from runner.tables.plain_csv import as_written, records_of
+from runner.tables.plain_csv import as_written
 from runner.tables.results.messages import values_taken_out
-from runner.tables.results.pieces import plain_content
-from runner.tables.results.succeeded_lines import SucceededLines, file_cells, nothing_known
+from runner.tables.results.pieces import FIRST_SIGN
+from runner.tables.results.succeeded_lines import SucceededLines, file_cells
 from runner.tables.staging.chunk import RowChunk
-from runner.tables.staging.rows import StagedRows
 
 _FEWEST = 10
 """Rows that are worth a piece of their own among the lines of those that succeeded."""
@@ -28,18 +27,31 @@ _MOST_GAPS = 4
 """Rows of a piece, for each of which it has a line."""
 _PLAIN_IDS = re.compile("[0-9A-Za-z]*", re.ASCII)
 _WITH_REASONS = frozenset({RowStatus.FAILED, RowStatus.IN_DOUBT, RowStatus.SKIPPED})
-_COLUMNS = ("sf__Id", "sf__Created", "sf__Code", "sf__Message", "sf__Fields")
+_SIGNS = {status: FIRST_SIGN + place for place, status in enumerate(RowStatus)}
+_SAID_COLUMNS = ("sf__Code", "sf__Message", "sf__Fields")
+_SAID_KEPT = 1_000
+_OBJECT_BYTES = 300
+"""Of a result, without its message."""
 Cells = tuple[object, ...]
 
 
 def cells_of(result: RowResult) -> Cells:
     """Row, status, Id, created, code, message and fields, without secrets."""
-    if result.code is None and result.message is None and not result.fields:
-        return (result.row, result.status, result.id, result.created, None, None, None)
-    said = (result.code, result.message, " ".join(result.fields))
-    # The org may repeat a token in a message.
-    clean = (redacted(each) if each else each for each in said)
-    return (result.row, result.status, result.id, result.created, *clean)
+    said = _clean(result.code, result.message, result.fields)
+    return (result.row, result.status, result.id, result.created, *said)
+
+
+def _clean(
+    code: str | None, message: str | None, fields: tuple[str, ...]
+) -> tuple[str | None, ...]:
+    """What the org said of a row: it may repeat a token in a message."""
+    said = (code, message, " ".join(fields) or None)
+    return tuple(redacted(each) if each else each for each in said)
+
+
+def bytes_of(results: Iterable[RowResult]) -> int:
+    """How much memory results take, about."""
+    return sum(_OBJECT_BYTES + len(each.message or "") for each in results)
 
 
 def keep_succeeded(lines: SucceededLines, results: Sequence[RowResult]) -> Sequence[RowResult]:
@@ -67,94 +79,83 @@ def keep_succeeded(lines: SucceededLines, results: Sequence[RowResult]) -> Seque
 
 def top_errors(results: Iterable[RowResult], most: int) -> tuple[tuple[str, str, int, int], ...]:
     """The most frequent reasons: code, message of the first such row, count, its number."""
-    found: dict[tuple[object, ...], list[tuple[int, str, str]]] = {}
+    said: dict[tuple[str | None, str | None, tuple[str, ...]], list[int]] = {}
     for result in results:
         if result.status in _WITH_REASONS:
-            code, message, fields = cells_of(result)[4:]
-            said = values_taken_out(str(message)) if message else None
-            key = (code or None, fields or None, said)
-            found.setdefault(key, []).append((result.row, str(code or ""), str(message or "")))
-    groups = [(min(each), len(each)) for each in found.values()]
+            said.setdefault((result.code, result.message, result.fields), []).append(result.row)
+    found: dict[tuple[str | None, ...], list[tuple[int, str, str, int]]] = {}
+    for each, rows in said.items():
+        code, message, fields = _clean(*each)
+        key = (code or None, fields or None, values_taken_out(message) if message else None)
+        first = (min(rows), code or "", message or "", len(rows))
+        found.setdefault(key, []).append(first)
+    groups = [(min(each)[:3], sum(rows for *_, rows in each)) for each in found.values()]
     groups.sort(key=lambda group: (-group[1], group[0][0]))
     return tuple((code, message, rows, row) for (row, code, message), rows in groups[:most])
 
 
-class PlainPieces(Struct, frozen=True):
-    """Writes the pieces of the only chunk of a source, as `PieceWriter` does."""
+class FewResults:
+    """The results of rows that are in no table; threads may share it."""
 
-    staging: StagedRows
-    records: Sequence[bytes]
-    """The source's own cells of each row."""
-    added: Mapping[RowStatus, Sequence[str]]
-    """The columns that follow them in each file."""
-    succeeded: SucceededLines
-    results: Mapping[int, RowResult]
-    """Of rows that are not among those."""
+    def __init__(self, results: Iterable[RowResult], files: Sequence[tuple[int, str]]) -> None:
+        """Take them in any order, at most one of a row.
 
-    def write(self, chunk: RowChunk) -> dict[RowStatus, Iterable[bytes]]:
-        """Write a chunk's rows as pieces of the result files.
-
-        Raises:
-            UnreadableRowsError: The rows are not those that were staged.
+        Args:
+            results: Of rows.
+            files: The first row of each file, and its name, if the source is several.
         """
-        first, files = chunk.first_row, self.staging.files
-        if len(self.records) != chunk.rows:
-            raise UnreadableRowsError(f"{chunk.read_file} has other rows than were read")
-        known = self.succeeded.between(first, chunk.last_row)
-        known = known or nothing_known(first, chunk.last_row)
-        more = {row: b",".join(self._cells(row)) for row in known.others if self._has_line(row)}
-        known = known.with_rows(more) if more else known
-        pieces: dict[RowStatus, list[bytes]] = {status: [] for status in self.added}
-        pieces[RowStatus.SUCCEEDED] += known.after(self.records, files)
-        for row in known.others:
-            if self._status(row) not in pieces:  # in no file: it was not to be sent
-                continue
-            place = b"".join(file_cells(files, row, row + 1)).removesuffix(b",")
-            numbers = [b"%d" % row, *([place] if place else [])]
-            cells = [self.records[row - first], *numbers, *self._cells(row)]
-            pieces[self._status(row)].append(b",".join(cells) + b"\n")
-        return {**pieces}
+        self._results = sorted(results, key=lambda each: each.row)
+        self._rows = [each.row for each in self._results]
+        self._files = files
+        # Rows mostly fail for the same few reasons.
+        self._cells_of = lru_cache(_SAID_KEPT)(_said_cells)
 
-    def _status(self, row: int) -> RowStatus:
-        result = self.results.get(row)
-        return RowStatus.UNPROCESSED if result is None else result.status
+    @contextmanager
+    def of(self, chunk: RowChunk) -> Iterator[_EndingsInMemory]:
+        """How the rows of a chunk ended."""
+        yield _EndingsInMemory(self, chunk)
 
-    def _has_line(self, row: int) -> bool:
-        return self._status(row) is RowStatus.SUCCEEDED
+    def find(self, rows: Sequence[int]) -> list[RowResult]:
+        """The result of each row; rows are in order."""
+        start, end = bisect_left(self._rows, rows[0]), bisect_right(self._rows, rows[-1])
+        known = {each.row: each for each in self._results[start:end]}
+        return [known.get(row) or RowResult(row, RowStatus.UNPROCESSED) for row in rows]
 
-    def _cells(self, row: int) -> list[bytes]:
-        """What follows the number of a row."""
-        result = self.results.get(row)
-        if result is None:
-            return []
-        known = dict(zip(_COLUMNS, cells_of(result)[2:], strict=True))
-        wanted = self.added[self._status(row)]
-        return [_text(known[each]) for each in wanted if each in known]
+    def line(self, result: RowResult, columns: Sequence[str]) -> bytes:
+        """What is known of a row as a line of plain CSV, with these columns."""
+        row = result.row
+        said = self._cells_of(result.code, result.message, result.fields)
+        known: dict[str, bytes] = dict(zip(_SAID_COLUMNS, said, strict=True))
+        known["sf__Row"] = b"%d" % row
+        known["sf__Id"], known["sf__Created"] = _text(result.id), _text(result.created)
+        if self._files:
+            (place,) = file_cells(self._files, row, row + 1)
+            known["sf__File"], known["sf__FileRow"], _ = place.split(b",")
+        return b",".join([known[each] for each in columns]) + b"\n"
 
 
-def plain_pieces(
-    staging: StagedRows,
-    added: Mapping[RowStatus, Sequence[str]],
-    succeeded: SucceededLines,
-    results: Sequence[RowResult],
-) -> PlainPieces | None:
-    """How to write result files without an engine; None if DuckDB has to.
+class _EndingsInMemory:
+    """Those of one chunk."""
 
-    Args:
-        staging: The rows.
-        added: The columns that follow the source's own, of which none is left out.
-        succeeded: Rows that are not among `results`.
-        results: The others that have one.
-    """
-    if len(staging.chunks) > 1 or any("\0" in (each.message or "") for each in results):
-        return None
-    records: list[bytes] = []
-    for chunk in staging.chunks:
-        content = plain_content(chunk, staging.source_columns)
-        if content is None:
-            return None
-        records = records_of(content, chunk.rows)
-    return PlainPieces(staging, records, added, succeeded, {each.row: each for each in results})
+    def __init__(self, results: FewResults, chunk: RowChunk) -> None:
+        self._of = results
+        self._every = range(chunk.first_row, chunk.last_row + 1)
+        self._found: list[RowResult] = []
+
+    def find(self, rows: Sequence[int] | None) -> bytes:
+        """Find what became of rows, as `Endings` says."""
+        self._found = self._of.find(self._every if rows is None else rows)
+        return bytes([_SIGNS[each.status] for each in self._found])
+
+    def cells(self, status: RowStatus, columns: Sequence[str]) -> tuple[bytes, int]:
+        """Plain CSV of what is known of the rows with a status, and how many there are."""
+        lines = [self._of.line(each, columns) for each in self._found if each.status is status]
+        return b"".join(lines), len(lines)
+
+
+def _said_cells(code: str | None, message: str | None, fields: tuple[str, ...]) -> list[bytes]:
+    """What the org said of a row, as cells of plain CSV."""
+    return [_text(each) for each in _clean(code, message, fields)]
 
 
 def _text(cell: object) -> bytes:

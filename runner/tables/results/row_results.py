@@ -14,6 +14,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from copy import copy
+from functools import partial
 from pathlib import Path
 from threading import BoundedSemaphore
 from typing import TYPE_CHECKING, BinaryIO
@@ -23,15 +24,20 @@ from runner.job.model import Verb
 from runner.outcome import Counts, RowResult, RowStatus
 from runner.parallel import parallel_map
 from runner.tables.database import storage_errors
-from runner.tables.memory import return_free_memory
 from runner.tables.results.messages import without_values
 from runner.tables.results.outcome_table import OutcomeTable
-from runner.tables.results.pieces import PieceWriter
+from runner.tables.results.pieces import (
+    IN_DOUBT_FILE,
+    SKIPPED_FILE,
+    UNPROCESSED_FILE,
+    PieceWriter,
+    columns_added,
+)
 from runner.tables.results.results_in_memory import (
-    PlainPieces,
+    FewResults,
+    bytes_of,
     cells_of,
     keep_succeeded,
-    plain_pieces,
     top_errors,
 )
 from runner.tables.results.succeeded_lines import SucceededLines
@@ -40,36 +46,24 @@ from runner.tables.sources.csv_pieces import with_rows
 from runner.tables.sql import copy_csv, literal
 from runner.tables.staging.parts import Part, header_line
 from runner.tables.staging.problems import UNCHANGED
-from runner.tables.staging.retry_part import TemporaryRefusal, clear_retryable
 from runner.tables.staging.rows import StagedRows
 
 if TYPE_CHECKING:
     from runner.tables import duckdb
     from runner.tables.results.bulk_results import PartResults, ResultFiles
     from runner.tables.staging.chunk import RowChunk
+    from runner.tables.staging.retry_part import TemporaryRefusal
 
 _COUNT_AGAIN = "INSERT INTO outcome FROM set_aside ANTI JOIN outcome USING (row)"
 _NAMES = ("row", "status", "id", "created", "code", "message", "fields")
-_MAX_PENDING = 5_000
+_MOST_PENDING_BYTES = 12_000_000
+"""Of results in memory; more are worth a table."""
 _WITH_REASONS = ", ".join(map(literal, (RowStatus.FAILED, RowStatus.IN_DOUBT, RowStatus.SKIPPED)))
 _TOP_ERRORS = 10
 _MAX_PARTS_MATCHED = 2
 """At the same time: each takes memory for all its results."""
 
-IN_DOUBT_FILE = f"{RowStatus.IN_DOUBT}.csv"
-"""Written only if rows are in doubt."""
-UNPROCESSED_FILE = f"{RowStatus.UNPROCESSED}.csv"
-SKIPPED_FILE = f"{RowStatus.SKIPPED}.csv"
-"""Written only if rows are skipped."""
-_FAILED_COLUMNS = ("sf__Row", "sf__Id", "sf__Code", "sf__Message", "sf__Fields")
-_COLUMNS_OF = {
-    RowStatus.SUCCEEDED: ("sf__Row", "sf__Id", "sf__Created"),
-    RowStatus.FAILED: _FAILED_COLUMNS,
-    RowStatus.UNPROCESSED: ("sf__Row",),
-}
 _NEEDS_NO_QUOTES = re.compile(r"[\w./-]*", re.ASCII)
-_FILE_COLUMNS = ("sf__File", "sf__FileRow")
-"""After the row's number, if the source is several files."""
 
 
 class RowResults:
@@ -85,6 +79,7 @@ class RowResults:
         self._staging = staging
         self._verb = verb
         self._pending: list[RowResult] = []
+        self._pending_bytes = 0
         self._matching = BoundedSemaphore(_MAX_PARTS_MATCHED)
         self._succeeded = SucceededLines(staging.folder / "succeeded.lines")
         self._table = OutcomeTable(staging)
@@ -101,8 +96,12 @@ class RowResults:
     def add(self, results: Sequence[RowResult]) -> None:
         """Add results of single rows, at most one for each row."""
         results = keep_succeeded(self._succeeded, results)
-        self._pending.extend(r for r in results if r.status is not RowStatus.UNPROCESSED)
-        if len(self._pending) >= _MAX_PENDING:
+        self._keep([each for each in results if each.status is not RowStatus.UNPROCESSED])
+
+    def _keep(self, results: Sequence[RowResult]) -> None:
+        self._pending += results
+        self._pending_bytes += bytes_of(results)
+        if self._pending_bytes >= _MOST_PENDING_BYTES:
             self._flush()
 
     def use_table(self) -> None:
@@ -145,12 +144,18 @@ class RowResults:
         for each in matched.succeeded:
             self._succeeded.add(each)
             self._staging.disk.add(each.lines_size)
+        self._keep(matched.failed)
 
     def clear_retryable(self, part: Part, refusals: Sequence[TemporaryRefusal]) -> int:
         """Set the outcome of rows of a part aside that are to be sent again; return how many."""
-        if not (self._table.is_made or part.attempt):
-            return 0  # all rows so far have succeeded
+        codes = {code for each in refusals for code in each.codes}
+        may_be = any(each.code in codes for each in self._pending)
+        if not (self._table.is_made or part.attempt or may_be):
+            return 0
+        from runner.tables.staging.retry_part import clear_retryable
+
         self.use_table()
+        self._flush()
         again = clear_retryable(self._staging, part, refusals)
         if again or part.attempt:
             self._put_into_table(part.first_row, part.last_row)
@@ -257,7 +262,7 @@ class RowResults:
         counts = self.counts()
         for name in (IN_DOUBT_FILE, SKIPPED_FILE, UNPROCESSED_FILE):  # of a process that knew less
             (folder / name).unlink(missing_ok=True)
-        added = self._columns_added(counts)
+        added = columns_added(self._staging, counts, under_way=sum(self._under_way))
         chunks = self._staging.chunks
         if known_only:
             del added[RowStatus.UNPROCESSED]
@@ -274,6 +279,10 @@ class RowResults:
                 outs[status].write(header_line([*(column for _, column in own), *columns]))
             if passed is not None:
                 with_rows(passed, ("row", "id"), self._pass)
+            if len(chunks) > 1:
+                from runner.tables.memory import return_free_memory
+
+                return_free_memory()  # what the threads that sent have left
             writer = self._piece_writer([place for place, _ in own], added, passed)
             for pieces in parallel_map(writer.write, chunks):
                 for status in tuple(pieces):
@@ -284,19 +293,6 @@ class RowResults:
             if passed is not None:
                 self._connection.execute(f"DELETE FROM outcome WHERE code = {literal(UNCHANGED)}")
         return counts
-
-    def _columns_added(self, counts: Counts) -> dict[RowStatus, tuple[str, ...]]:
-        """The columns that follow the source's own in each file."""
-        added: dict[RowStatus, tuple[str, ...]] = dict(_COLUMNS_OF)
-        if counts.in_doubt > sum(self._under_way):
-            added[RowStatus.IN_DOUBT] = _FAILED_COLUMNS
-        if counts.skipped:
-            added[RowStatus.SKIPPED] = ("sf__Row", "sf__Code", "sf__Message")
-        if self._staging.file_column is not None:
-            added[RowStatus.SUCCEEDED] += ("sf__Checksum",)
-        if self._staging.files:
-            added = {status: (row, *_FILE_COLUMNS, *rest) for status, (row, *rest) in added.items()}
-        return added
 
     def _has_results(self, chunk: RowChunk) -> bool:
         """Whether anything is known of a chunk's rows."""
@@ -334,20 +330,21 @@ class RowResults:
         own: Sequence[int],
         added: Mapping[RowStatus, Sequence[str]],
         passed: Path | None,
-    ) -> PieceWriter | PlainPieces:
+    ) -> PieceWriter:
         staging = self._staging
         names = "".join(name for _, name in staging.files)
         whole = own and len(own) == len(staging.source_columns) and passed is None
-        if whole and not self._table.is_made and _NEEDS_NO_QUOTES.fullmatch(names):
-            plain = plain_pieces(staging, added, self._succeeded, self._pending)
-            if plain is not None:
-                return plain
+        plain = whole and not any("\0" in (each.message or "") for each in self._pending)
+        if plain and not self._table.is_made and _NEEDS_NO_QUOTES.fullmatch(names):
+            few = FewResults(self._pending, staging.files)
+            return PieceWriter(staging, own, added, self._succeeded, few.of)
+        from runner.tables.results.table_endings import table_endings
+
         self.use_table()
         self._flush()
         if not own or staging.file_column is not None or not _NEEDS_NO_QUOTES.fullmatch(names):
             self._put_into_table(1, self._staging.rows_total)
-        return_free_memory()
-        return PieceWriter(staging, own, added, self._succeeded)
+        return PieceWriter(staging, own, added, self._succeeded, partial(table_endings, staging))
 
     def _put_into_table(self, first_row: int, last_row: int) -> None:
         """Move rows of results that came in order into the table `outcome`."""
@@ -389,6 +386,7 @@ class RowResults:
             with_rows(file, _NAMES, self._insert, header=False)
         file.unlink()
         self._pending.clear()
+        self._pending_bytes = 0
 
     def _insert(self, rows: str) -> None:
         self._connection.execute(f"INSERT INTO outcome FROM {rows}")

@@ -1,108 +1,13 @@
 -- Looks whether cells of plain CSV are sent as they are read: byte for byte what DuckDB would write of
 -- their values, which are texts that nothing changes, and canonical texts of their kinds. Cuts out the other cells.
 
-local MINUS, DOT, COLON = 45, 46, 58
 local FIRST_SHOWN = 33 -- a text that starts with `!` or a later byte is neither blank nor trimmed
-local MOST_DIGITS = 18
 local TEXT, WORD, STEPS, OTHER, READ, UNUSED = 84, 87, 83, 79, 82, 85 -- `T`, `W`, `S`, `O`, `R` and `U`
+local ID = 88 -- `X`
 local GOES_ON = 65535
-
-local function is_digit(byte)
-  return byte >= NOUGHT and byte <= NINE
-end
-
-local function is_whole(at, from, stop)
-  if at[from] == NOUGHT then
-    return stop == from + 1
-  end
-  if stop == from or stop > from + MOST_DIGITS then
-    return false
-  end
-  for place = from, stop - 1 do
-    if not is_digit(at[place]) then
-      return false
-    end
-  end
-  return true
-end
-
-local function is_integer(at, from, stop)
-  return is_whole(at, at[from] == MINUS and from + 1 or from, stop)
-end
-
-local function is_number(at, from, stop)
-  local dot = find(at, DOT, from, stop)
-  if dot < 0 then
-    return is_integer(at, from, stop)
-  end
-  if dot + 1 == stop then
-    return false
-  end
-  for place = dot + 1, stop - 1 do
-    if not is_digit(at[place]) then
-      return false
-    end
-  end
-  return is_integer(at, from, dot)
-end
-
-local function is_boolean(at, from, stop)
-  if stop == from + 4 then
-    return C.memcmp(at + from, "true", 4) == 0
-  end
-  return stop == from + 5 and C.memcmp(at + from, "false", 5) == 0
-end
-
--- The number of two digits; 100 if they are none.
-local function two(at, from)
-  if not (is_digit(at[from]) and is_digit(at[from + 1])) then
-    return 100
-  end
-  return 10 * (at[from] - NOUGHT) + at[from + 1] - NOUGHT
-end
-
-local days = ffi.new("uint8_t[13]", { 0, 31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31 })
-
-local function is_day(at, from, first_century)
-  local century, year, month, day = two(at, from), two(at, from + 2), two(at, from + 5), two(at, from + 8)
-  if century > 99 or year > 99 or month < 1 or month > 12 or day < 1 or day > 99 then
-    return false
-  end
-  if at[from + 4] ~= MINUS or at[from + 7] ~= MINUS or century < first_century or century + year == 0 then
-    return false
-  end
-  if month == 2 and year % 4 == 0 and (year ~= 0 or century % 4 == 0) then
-    return day <= 29
-  end
-  return day <= days[month]
-end
-
-local function is_clock(at, from)
-  return two(at, from) < 24
-    and at[from + 2] == COLON
-    and two(at, from + 3) < 60
-    and at[from + 5] == COLON
-    and two(at, from + 6) < 60
-    and at[from + 8] == DOT
-    and two(at, from + 9) < 100
-    and is_digit(at[from + 11])
-    and at[from + 12] == 90
-end
-
-local function is_canonical(kind, at, from, stop)
-  if kind == 66 then -- B
-    return is_boolean(at, from, stop)
-  elseif kind == 78 then -- N
-    return is_number(at, from, stop)
-  elseif kind == 73 then -- I
-    return is_integer(at, from, stop)
-  elseif kind == 68 then -- D
-    return stop == from + 10 and is_day(at, from, 0)
-  elseif kind == 77 then -- M
-    return stop == from + 24 and at[from + 10] == 84 and is_day(at, from, 10) and is_clock(at, from + 11)
-  end
-  return kind == 67 and stop == from + 13 and is_clock(at, from) -- C
-end
+-- What marks of a column ask of its values, in bits.
+local FILLED, TRIMMED, KEY, FOLDED, PREFIXED = 1, 2, 4, 8, 16
+local ID_SIGNS, PREFIX_SIGNS = 15, 3 -- an Id of 18 is one of 15 and what checks it
 
 local TRUE, FALSE = "true,", "false,"
 local LONGEST_WORD = 8
@@ -156,6 +61,64 @@ local function trimmed(at, from, stop)
     end
   end
   return from, stop
+end
+
+local HASHES = ffi.typeof("uint64_t[?]")
+local MIX, LOWER, AS_IT_IS = 0x9E3779B97F4A7C15ULL, 0x2020202020202020ULL, 0ULL
+local hash_size = 1024
+local hashes = HASHES(hash_size)
+
+local function mix(row, word)
+  local hash = bit.bxor(hashes[row], word) * MIX
+  hashes[row] = bit.bxor(hash, bit.rshift(hash, 29))
+end
+
+-- Writes the hash of a row's key. If it is folded, keys that differ in the case of ASCII's letters have the same one.
+local function hash_key(at, from, stop, size, fold, row)
+  hashes[row] = stop - from
+  while stop - from >= 8 do
+    mix(row, bit.bor(ffi.cast(WORDS, at + from)[0], fold))
+    from = from + 8
+  end
+  if from < stop and from + 8 <= size then
+    mix(row, bit.bor(bit.lshift(ffi.cast(WORDS, at + from)[0], 64 - 8 * (stop - from)), fold))
+  elseif from < stop then
+    local word = 0ULL
+    for place = from, stop - 1 do
+      word = bit.bor(bit.rshift(word, 8), bit.lshift(ffi.cast("uint64_t", at[place]), 56))
+    end
+    mix(row, bit.bor(word, fold))
+  end
+  mix(row, AS_IT_IS)
+end
+
+-- Whether a value is as the marks of its column ask; if it is a key, its hash is written.
+local function is_as_marked(at, from, stop, size, marks, kind, prefix, row)
+  if from == stop then
+    return bit.band(marks, FILLED + KEY) == 0
+  end
+  if at[from] == HASH and stop == from + 4 and bit.band(marks, FILLED) ~= 0 then
+    return false -- #N/A
+  end
+  if bit.band(marks, TRIMMED) ~= 0 and at[stop - 1] < FIRST_SHOWN then
+    return false
+  end
+  if bit.band(marks, PREFIXED) ~= 0 and C.memcmp(at + from, prefix, PREFIX_SIGNS) ~= 0 then
+    return false
+  end
+  if bit.band(marks, KEY) ~= 0 then
+    if kind == ID then
+      stop = from + ID_SIGNS
+    elseif bit.band(marks, FOLDED) ~= 0 then
+      if not is_ascii(at, from, stop, size) then
+        return false
+      end
+      hash_key(at, from, stop, size, LOWER, row)
+      return true
+    end
+    hash_key(at, from, stop, size, AS_IT_IS, row)
+  end
+  return true
 end
 
 local steps_of, learned_kinds, learned_steps = {}, "", ""
@@ -234,38 +197,52 @@ local function write_steps(at, from, stop, size, step, quotes, most, value_size,
   return used
 end
 
--- content: whole records. kinds: a letter for each column. Cells that are sent as they are read are Text, Boolean,
+-- address, size: of whole records. enough: bytes after which to stop at the next record.
+-- has_hash: whether there may be a `#`. kinds: a letter for each column. Cells that are sent as they are read are Text, Boolean,
 -- Integer, Number, Date, M for a datetime, C for a time, or Other, of which bytes do not tell; cells that are not
 -- are Words that mean yes or no, texts of which Steps make others, Read or Unused. longest: bytes that each text may have, as 32-bit numbers. longest_record: bytes.
 -- first: how many computed cells come before the first sent as it is read. after: how many come after the cell of
 -- each column, as 16-bit numbers; GOES_ON where none do, and cell and comma are sent with the next column's.
 -- places: `\0,` as often as there are computed cells. yes, no: small words, each with a comma.
--- steps: as `learn_steps` takes them.
+-- steps: as `learn_steps` takes them. marks: of each column, a byte. prefixes: how Ids of each column begin.
 --
--- Gives the number of records, the cells that are Other or Read as CSV, and the rows to send, with `\0` where a
--- cell is to be computed (nothing if no cell ends a run); nil if one has to be looked at closer; if that is because of
+-- Gives the number of records, the cells that are Other or Read as CSV, the rows to send, with `\0` where a cell is
+-- to be computed (nothing if no cell ends a run), the hashes of keys (nothing if no column is marked as one), and where
+-- it stopped; nil if one has to be looked at closer; if that is because of
 -- its steps, false and the column.
-return function(content, kinds, longest, longest_record, first, after, places, yes, no, steps)
-  local at, size, columns = ffi.cast(BYTES, content), #content, #kinds
+return function(
+  address, size, enough, has_hash,
+  kinds, longest, longest_record, first, after, places, yes, no, steps, marks, prefixes
+)
+  local at, columns = bytes_at(address), #kinds
   local kind_of, most = ffi.cast(BYTES, kinds), ffi.cast("const uint32_t *", longest)
-  local after_of = ffi.cast("const uint16_t *", after)
+  local after_of, marks_of = ffi.cast("const uint16_t *", after), ffi.cast(BYTES, marks)
+  local prefix_of = ffi.cast(BYTES, prefixes)
   learn(yes, TRUE)
   learn(no, FALSE)
   learn_steps(kinds, steps)
-  local has_hash = find(at, HASH, 0, size) >= 0
   local from, rows, length, used = 0, 0, 0, 0
   local column, began, stop, has_quotes, is_shown, run = 0, 0, 0, false, false, 0
-  if out_size < size then
-    out, out_size = grown(out, 0, size)
+  local has_key = false
+  for place = 0, columns - 1 do
+    has_key = has_key or bit.band(marks_of[place], KEY) ~= 0
   end
   -- A record has a byte for each column at least, and a word may become longer: `0` is `false`.
-  local most_sent = 3 * size + (size / columns + 1) * (#places + 2 * columns + #steps)
+  local most_rows = math.min(enough, size) / columns + 2
+  if hash_size < most_rows then
+    hash_size = 2 * most_rows
+    hashes = HASHES(hash_size)
+  end
+  local most_sent = 3 * size + most_rows * (#places + 2 * columns + #steps)
   if sent_size < most_sent and after:find("[^\255]") then
     sent, sent_size = grown(sent, 0, most_sent)
   end
   -- One loop over all cells: LuaJIT compiles no loop around other loops well.
   while from < size do
     if column == 0 then
+      if from >= enough then
+        break
+      end
       stop = find(at, LINE_FEED, from, size)
       if stop < 0 then
         return nil
@@ -318,11 +295,25 @@ return function(content, kinds, longest, longest_record, first, after, places, y
         return nil
       end
     end
+    local marked = marks_of[column]
+    if marked ~= 0 then
+      local first_sign, last_sign = from + inset, ends - inset
+      if value_size ~= last_sign - first_sign then
+        return nil
+      end
+      if not is_as_marked(at, first_sign, last_sign, size, marked, kind, prefix_of + PREFIX_SIGNS * column, rows) then
+        return nil
+      end
+    end
     if kind == TEXT then
       if value_size > most[column] then
         return nil
       end
     elseif kind == OTHER or kind == READ then
+      local needed = length + ends + 1 - from
+      if needed > out_size then
+        out, out_size = grown(out, length, needed)
+      end
       ffi.copy(out + length, at + from, ends - from)
       length = length + ends + 1 - from
       out[length - 1] = COMMA
@@ -387,5 +378,6 @@ return function(content, kinds, longest, longest_record, first, after, places, y
   if column ~= 0 then
     return nil
   end
-  return rows, ffi.string(out, length), ffi.string(sent, used)
+  local hashed = has_key and 8 * rows or 0
+  return rows, ffi.string(out, length), ffi.string(sent, used), ffi.string(hashes, hashed), from
 end

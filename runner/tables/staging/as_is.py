@@ -17,7 +17,7 @@ from runner.tables.staging.canonical_values import MOST_DIGITS, trimmed
 from runner.tables.staging.problems import may_be_too_long
 
 if TYPE_CHECKING:
-    from runner.tables.staging.as_is_bytes import Look
+    from runner.tables.staging.as_is_bytes import Asked, Look
     from runner.tables.staging.mapping import ColumnMapping
 
 _DIGITS = f"-?(0|[1-9][0-9]{{0,{MOST_DIGITS - 1}}})"
@@ -33,6 +33,10 @@ CANONICAL_TEXT = {
     FieldKind.ID: "[0-9A-Za-z]{15}([0-9A-Za-z]{3})?",
 }
 """Canonical text of a kind."""
+PREFIX_SIGNS = 3
+"""How long the beginning of an Id is that names its object."""
+HASHED = {FieldKind.TEXT, FieldKind.ID}
+"""Kinds whose keys are the same if their bytes are, or letters of ASCII in another case."""
 _LATE_MOMENT = f"{_MONTH}{_SOME_MONTHS}T{_TIME}"
 
 
@@ -55,15 +59,27 @@ def may_change(mapping: ColumnMapping, blank: Blank, *, is_only: bool) -> str | 
     return " OR ".join(_reasons(mapping, blank, is_only=is_only))
 
 
-def look_in_bytes(mappings: Sequence[ColumnMapping], blank: Blank) -> Look:
-    """What bytes alone show to be sent as it is read, in rows of only and all of these columns."""
+def look_in_bytes(mappings: Sequence[ColumnMapping], blank: Blank, *, hashes: bool = False) -> Look:
+    """What bytes alone show to be sent as it is read, in rows of only and all of these columns.
+
+    Args:
+        mappings: Of the columns.
+        blank: What an empty value does to its field.
+        hashes: Whether hashes of the keys are wanted; if not, keys are to be looked at closer.
+    """
     from runner.tables.staging.as_is_bytes import Look
 
-    shown = [each for each in mappings if shows_in_bytes(each, blank)]
+    shown = [
+        each
+        for each in mappings
+        if shows_in_bytes(each, blank)
+        and (each.column.tells_case is None or (hashes and each.column.kind in HASHED))
+    ]
     kinds = {each.index: each.column.kind for each in shown}
     longest = {each.index: each.column.max_length for each in shown}
     known = {at: most for at, most in longest.items() if most is not None}
-    return Look(len(mappings), kinds, known, longest_record(mappings))
+    asked = {each.index: asked_of(each, blank) for each in shown}
+    return Look(len(mappings), kinds, known, longest_record(mappings), asked=asked)
 
 
 def longest_record(mappings: Sequence[ColumnMapping]) -> int | None:
@@ -74,10 +90,23 @@ def longest_record(mappings: Sequence[ColumnMapping]) -> int | None:
 def shows_in_bytes(mapping: ColumnMapping, blank: Blank) -> bool:
     """Whether bytes tell that a value is sent as it is read, in rows of several columns."""
     column = mapping.column
-    if column.identifies or column.id_prefix or column.required or blank is Blank.CLEAR:
+    if column.kind is FieldKind.JSON or len(column.id_prefix) not in {0, PREFIX_SIGNS}:
         return False
-    is_known = column.kind not in {FieldKind.ID, FieldKind.JSON}
-    return is_known and may_change(mapping, blank, is_only=False) is not None
+    return may_change(mapping, blank, is_only=False) is not None
+
+
+def asked_of(mapping: ColumnMapping, blank: Blank) -> Asked:
+    """What bytes of a value have to show besides its kind, so that it is sent as it is read."""
+    from runner.tables.staging.as_is_bytes import Asked
+
+    column = mapping.column
+    return Asked(
+        is_filled=column.required or (blank is Blank.CLEAR and column.field != "Id"),
+        is_trimmed=column.identifies and column.kind is FieldKind.TEXT,
+        prefix=column.id_prefix,
+        is_key=column.tells_case is not None,
+        tells_case=bool(column.tells_case),
+    )
 
 
 def _reasons(mapping: ColumnMapping, blank: Blank, *, is_only: bool) -> Iterator[str]:

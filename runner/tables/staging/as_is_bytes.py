@@ -9,19 +9,21 @@ from __future__ import annotations
 
 import codecs
 from array import array
-from collections.abc import Collection, Container, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Container, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import BinaryIO
 
 from msgspec import Struct
 
-from runner.luajit import compiled
+from runner.luajit import address_of, compiled
 from runner.tables.field_types import FieldKind
-from runner.tables.plain_csv import read_blocks, record_blocks
+from runner.tables.plain_csv import read_blocks
+from runner.tables.staging.as_is import PREFIX_SIGNS
 from runner.tables.staging.canonical_values import NO, YES
 from runner.tables.staging.text_steps import TextSteps
 
 _LOOK = Path(__file__).with_name("as_is.lua")
+_CANONICAL = Path(__file__).with_name("canonical.lua")
 _BLOCK_BYTES = 64_000
 _MOST_BLOCK_BYTES = 1_000_000
 _NO_LIMIT = 2**32 - 1
@@ -34,11 +36,36 @@ _LETTERS = {
     FieldKind.DATE: b"D",
     FieldKind.DATETIME: b"M",
     FieldKind.TIME: b"C",
+    FieldKind.ID: b"X",
 }
 _WORD, _STEPS, _OTHER, _READ, _UNUSED = b"W", b"S", b"O", b"R", b"U"
+_FILLED, _TRIMMED, _KEY, _FOLDED, _PREFIXED = (1 << bit for bit in range(5))
 _YES, _NO = (",".join((*words, "")).encode() for words in (YES, NO))
 KINDS = frozenset(_LETTERS)
 """Kinds whose values bytes show to be sent as they are read."""
+
+
+class Asked(Struct, frozen=True):
+    """What the values of a column have to be beyond what those of its kind are."""
+
+    is_filled: bool = False
+    is_trimmed: bool = False
+    prefix: str = ""
+    """How Ids begin; of so many signs, or none."""
+    is_key: bool = False
+    tells_case: bool = True
+    """Whether keys in other letter case are other keys."""
+
+    @property
+    def marks(self) -> int:
+        """The same as bits."""
+        return (
+            _FILLED * self.is_filled
+            | _TRIMMED * self.is_trimmed
+            | _PREFIXED * bool(self.prefix)
+            | _KEY * self.is_key
+            | _FOLDED * (self.is_key and not self.tells_case)
+        )
 
 
 class Look(Struct, frozen=True):
@@ -60,6 +87,8 @@ class Look(Struct, frozen=True):
     """Of texts that are made of those that were read, by their place."""
     used: Container[int] = ()
     """The places of values that are not sent, or are not to be as they are, and are needed."""
+    asked: Mapping[int, Asked] = {}
+    """Of values that are sent as they are read, by their place, where more is asked of them."""
 
     @property
     def others(self) -> Sequence[int]:
@@ -122,6 +151,8 @@ class Known(Struct, frozen=True):
     """Plain CSV of the other columns; empty if there is none."""
     sent: bytes = b""
     """The rows to send, with U+0000 for each computed cell; empty if they are the rows as read."""
+    hashes: bytes = b""
+    """Of each row's key, 8 bytes; empty if no column is looked at as one."""
 
 
 def find_known(content: bytes, look: Look) -> Known | None:
@@ -135,13 +166,27 @@ def find_known(content: bytes, look: Look) -> Known | None:
         None if LuaJIT is not there, a value may be sent otherwise, a row may be blank, or the
         content is not, byte for byte, what DuckDB writes of these values.
     """
-    blocks = (content[start:end] for start, end in record_blocks(content, _BLOCK_BYTES))
+    look_at = _look_at(len(content), look)
+    if look_at is None:
+        return None
+    is_ascii, has_hash = content.isascii(), b"#" in content
+    found, start = [], 0
     try:
-        found = list(_look_at(blocks, len(content), look))
+        while start < len(content):
+            known, end = look_at(content, start, _BLOCK_BYTES, has_hash)
+            if not is_ascii:
+                content[start:end].decode()
+            found.append(known)
+            start = end
     except ValueError:
         return None
-    rows = sum(each.rows for each in found)
-    return Known(rows, b"".join(each.others for each in found)) if rows else None
+    return joined(found) if found else None
+
+
+def joined(found: Sequence[Known]) -> Known:
+    """The same of consecutive rows together, without those to send."""
+    others, hashes = b"".join(f.others for f in found), b"".join(f.hashes for f in found)
+    return Known(sum(each.rows for each in found), others, hashes=hashes)
 
 
 def read_known(content: BinaryIO, size: int, look: Look) -> Iterator[Known]:
@@ -155,14 +200,29 @@ def read_known(content: BinaryIO, size: int, look: Look) -> Iterator[Known]:
     Raises:
         ValueError: `find_known` would give None.
     """
-    return _look_at(read_blocks(content, _BLOCK_BYTES), size, look)
-
-
-def _look_at(blocks: Iterable[bytes], size: int, look: Look) -> Iterator[Known]:
-    function = compiled(_LOOK, size)
-    if function is None:
+    look_at = _look_at(size, look)
+    if look_at is None:
         raise ValueError("no LuaJIT")
+    for block in read_blocks(content, _BLOCK_BYTES):
+        if len(block) > _MOST_BLOCK_BYTES and look.sent is not None:
+            raise ValueError("a record so long that rows to send would take much memory")
+        if not block.isascii():
+            block.decode()
+        known, _ = look_at(block, 0, len(block), b"#" in block)
+        yield known
+
+
+def _look_at(size: int, look: Look) -> Callable[[bytes, int, int, bool], tuple[Known, int]] | None:
+    """Give a function that looks at some records of a content, and says where they end.
+
+    It takes the content, where to begin, how many bytes are enough, and whether there is a `#`; it
+    raises a ValueError if values are sent otherwise.
+    """
+    function = compiled(_LOOK, size, _CANONICAL)
+    if function is None:
+        return None
     longest = [look.longest.get(at, _NO_LIMIT) for at in range(look.columns)]
+    asked_of = [look.asked.get(at, Asked()) for at in range(look.columns)]
     asked = (
         look.letters,
         array("I", longest).tobytes(),
@@ -173,21 +233,25 @@ def _look_at(blocks: Iterable[bytes], size: int, look: Look) -> Iterator[Known]:
         _YES,
         _NO,
         b"".join(look.steps[at].encoded for at in sorted(look.steps)),
+        bytes(each.marks for each in asked_of),
+        b"".join(each.prefix.encode().ljust(PREFIX_SIGNS, b"\0") for each in asked_of),
     )
     is_first = True
-    for block in blocks:
-        if len(block) > _MOST_BLOCK_BYTES and look.sent is not None:
-            raise ValueError("a record so long that rows to send would take much memory")
-        if not block.isascii():
-            block.decode()
-        found = function(block, *asked)
+
+    def look_at(content: bytes, start: int, enough: int, has_hash: bool) -> tuple[Known, int]:  # noqa: FBT001
+        nonlocal is_first
+        at, size = address_of(content) + start, len(content) - start
+        found = function(at, size, enough, has_hash, *asked)
         if found is None:
             raise ValueError("something else")
         if not found[0]:
             raise StepsError(found[1])
-        known = Known(*found)
+        *known, used = found
+        some = Known(*known)
         # DuckDB would drop a byte order mark at the beginning, where it is part of a value.
-        if is_first and codecs.BOM_UTF8 in {block[:3], known.others[:3]}:
+        if is_first and codecs.BOM_UTF8 in {content[:3], some.others[:3]}:
             raise ValueError("byte order mark")
         is_first = False
-        yield known
+        return some, start + used
+
+    return look_at

@@ -11,9 +11,10 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from msgspec import Struct
+from msgspec import Struct, field
 from msgspec.structs import replace
 
+from runner import luajit
 from runner.files import link_or_copy, unwritable
 from runner.job.choices import Blank
 from runner.tables.database import Database
@@ -30,6 +31,7 @@ from runner.tables.staging.as_is import look_in_bytes
 from runner.tables.staging.chunk import RowChunk
 from runner.tables.staging.key_hashes import KeyHashes, key_of
 from runner.tables.staging.mapping import ColumnMapping, Pass, passed_on, staging_query
+from runner.tables.staging.read_chunk import MOST_TRIES, KnownChunks, ReadChunk
 
 if TYPE_CHECKING:
     from runner.tables import duckdb
@@ -37,8 +39,6 @@ if TYPE_CHECKING:
     from runner.tables.staging.splicing import Splicer
     from runner.tables.staging.staged_table import Counted
 
-_MOST_TRIES = 3
-"""Chunks that are tried in vain at most, one after the other."""
 _COLUMNS_AT_ONCE = 20
 """Planning a statement takes as long as running it for a chunk of so many columns, or longer."""
 _KNOWN_AT_ONCE = 4
@@ -47,30 +47,6 @@ _SAMPLE = 2_048
 """Rows that are looked at before the first chunk is staged."""
 _SAMPLED_FROM = 1_000_000
 """Bytes of a chunk; a smaller one is staged again in no time."""
-
-
-class ReadChunk(Struct, frozen=True):
-    """A chunk whose rows are in its file, and not yet mapped."""
-
-    index: int
-    """Which chunk of the source."""
-    chunk: RowChunk
-    has_null: bool
-    has_return: bool
-    plain_rows: int | None
-    """Its rows, if it is what is sent where every value is sent as it is read."""
-    others: bytes | None = None
-    """Plain CSV of the columns of which that is not known yet; None: it is of no column."""
-
-    @property
-    def goal(self) -> Pass:
-        """What to look for in its rows."""
-        return Pass(self.has_null, self.has_return, explains=False)
-
-    @property
-    def is_ordinary(self) -> bool:
-        """Whether values have no character that needs a look at each."""
-        return not (self.has_null or self.has_return)
 
 
 class ChunkMapper(Struct):
@@ -91,8 +67,9 @@ class ChunkMapper(Struct):
     _explains: bool = False
     _passed: dict[int, str] | None = None
     """Columns whose values have been sent as they are read so far; None before the first chunk."""
-    _tries: int = _MOST_TRIES
+    _tries: int = MOST_TRIES
     """More than 0 while it is worth trying whether rows can be passed on."""
+    _all: KnownChunks = field(default_factory=KnownChunks)
     _tries_together: int = 0
     """More than 0 while it is worth trying whether whole chunks are sent as they are read."""
     _splicer: Splicer | None = None
@@ -101,7 +78,7 @@ class ChunkMapper(Struct):
     @property
     def at_once(self) -> int:
         """How many chunks are worth being mapped at once."""
-        if self._tries_together <= 0:
+        if self._tries_together <= 0 or self._all.may_come:
             return 1
         if self._looks_at_bytes:
             return _KNOWN_AT_ONCE
@@ -128,9 +105,10 @@ class ChunkMapper(Struct):
         read = ReadChunk(index, chunk, b"\0" in content, b"\r" in content, None)
         if self._tries <= 0 or not read.is_ordinary or not self._sends_columns_as_read(dialect):
             return read
-        known = self._find_known(content)
+        known = self._all.find(content, self.mappings, self.blank) or self._find_known(content)
         if known is not None:
-            return replace(read, plain_rows=known.rows, others=known.others)
+            rows, others, hashes = known.rows, known.others, known.hashes
+            return replace(read, plain_rows=rows, others=others, hashes=hashes)
         return replace(read, plain_rows=plain_rows(content, len(self.columns)))
 
     def _find_known(self, content: bytes) -> Known | None:
@@ -164,6 +142,10 @@ class ChunkMapper(Struct):
             StateError: They cannot be written.
         """
         try:
+            if all(each.others == b"" for each in chunks):
+                return [self._link(each) for each in chunks]
+            if len(chunks) == 1 and (spliced := self._splice_alone(chunks[0])):
+                return [spliced]
             with self.database.cursor() as cursor:
                 passed = self._pass_on_together(cursor, chunks)
                 return passed or [self._map(cursor, each) for each in chunks]
@@ -185,16 +167,38 @@ class ChunkMapper(Struct):
             or not all(each.plain_rows and each.is_ordinary for each in read)
         ):
             return []
-        if any(each.others != b"" for each in read) and not self._check(cursor, read, passed):
+        if not self._check(cursor, read, passed):
             self._tries_together -= 1
             return []
-        self._tries_together = _MOST_TRIES
-        for each in read:
-            link_or_copy(each.chunk.read_file, each.chunk.sent_file)
-        return [
-            replace(each.chunk, rows=each.plain_rows, sent_bytes=_size(each.chunk.sent_file))
-            for each in read
-        ]
+        self._tries_together = MOST_TRIES
+        return [self._link(each) for each in read]
+
+    def _link(self, read: ReadChunk) -> RowChunk:
+        """Let the rows to send be those that were read."""
+        link_or_copy(read.chunk.read_file, read.chunk.sent_file)
+        return self._known(read, read.plain_rows or 0, read.hashes)
+
+    def _splice_alone(self, read: ReadChunk) -> RowChunk | None:
+        """Write the rows to send if that takes no DuckDB."""
+        is_worth_it = self._splicer is not None or _size(read.chunk.read_file) >= luajit.PAYS_FROM
+        if self._tries <= 0 or not (read.is_ordinary and is_worth_it):
+            return None
+        known = self._spliced.map_alone(read.chunk)
+        return self._known(read, known.rows, known.hashes) if known else None
+
+    def _known(self, read: ReadChunk, rows: int, hashes: bytes) -> RowChunk:
+        """A chunk whose rows to send are written, and none of which has a problem."""
+        if hashes and self.keys:
+            self.keys.save_compiled(read.index, hashes)
+        return replace(read.chunk, rows=rows, sent_bytes=_size(read.chunk.sent_file))
+
+    @property
+    def _spliced(self) -> Splicer:
+        if self._splicer is None:
+            from runner.tables.staging.splicing import Splicer
+
+            self._splicer = Splicer(self.columns, self.mappings, self.blank)
+        return self._splicer
 
     def _check(
         self, cursor: duckdb.DuckDBPyConnection, read: Sequence[ReadChunk], passed: dict[int, str]
@@ -268,11 +272,7 @@ class ChunkMapper(Struct):
         passed = self._passed or {}
         if read.plain_rows and len(passed) == len(self.mappings):
             return None
-        if self._splicer is None:
-            from runner.tables.staging.splicing import Splicer
-
-            self._splicer = Splicer(self.columns, self.mappings, self.blank)
-        return self._splicer.map(cursor, read.chunk, replace(read.goal, passed=passed))
+        return self._spliced.map(cursor, read.chunk, replace(read.goal, passed=passed))
 
     def _pass_on(self, cursor: duckdb.DuckDBPyConnection, read: ReadChunk) -> Counted | None:
         """Write the rows to send if all values that are not computed are sent as they are read.
@@ -285,14 +285,14 @@ class ChunkMapper(Struct):
         if counted is None or counted.rejected or counted.has_blank:
             self._tries -= 1
             return None
-        self._tries = _MOST_TRIES
+        self._tries = MOST_TRIES
         is_read = len(passed) == len(self.mappings)
         if not is_read:
             self._write_sent(cursor, chunk, "staged")
         elif read.plain_rows == counted.rows:
             link_or_copy(chunk.read_file, chunk.sent_file)
             if len(self.columns) > 1:  # one column is read in a way of its own
-                self._tries_together = self._tries_together or _MOST_TRIES
+                self._tries_together = self._tries_together or MOST_TRIES
         else:
             rows = read_records(chunk.read_file, chunk.dialect, self.columns)
             columns = [name(self.columns[each.source or 0]) for each in self.mappings]

@@ -22,6 +22,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
@@ -32,7 +33,9 @@ from runner.tables.staging.chunk import RowChunk
 from runner.tables.staging.equality import HeldField, is_held, plain
 from runner.tables.staging.mapping import ColumnMapping
 from runner.tables.staging.problems import UNCHANGED
-from runner.tables.staging.rows import StagedRows
+
+if TYPE_CHECKING:
+    from runner.tables.staging.rows import StagedRows
 
 UNCHANGED_FILE = "unchanged.csv"
 """Beside the rows to send: those that are not, because they change nothing."""

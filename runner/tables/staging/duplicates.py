@@ -8,6 +8,9 @@ of the org.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
+from runner.files import unwritable
 from runner.job.choices import Duplicates
 from runner.tables.database import storage_errors
 from runner.tables.sources.csv import CODE_COLUMN, MESSAGE_COLUMN
@@ -76,12 +79,25 @@ def _settle_earlier(staging: StagedRows, key: ColumnMapping) -> None:
 
 def _chunks_to_look_at(staging: StagedRows) -> list[RowChunk]:
     """The chunks with keys whose hash occurs twice."""
-    if staging.keys is None or not staging.keys.has_any:
-        return []
+    keys = staging.keys
+    try:
+        if keys is None or not keys.has_any or keys.all_differ():
+            return []
+    except OSError as error:
+        raise unwritable(staging.folder, error, "{} cannot be read") from error
+    connection, of_bytes = staging.database.connection, _stems(keys.of_bytes)
+    for chunk in (each for each in staging.chunks if each.stem.name in of_bytes):
+        hashes = f"(SELECT {keys.sql} AS hash FROM {chunk.sent_rows()})"
+        index = of_bytes[chunk.stem.name]
+        keys.save(connection, index, hashes, str(index))
     rows = staging.rows_total - staging.rejected_total
-    found = staging.keys.find_repeated(staging.database.connection, rows)
-    stems = {f"chunk-{index}" for index in found}
+    stems = _stems(keys.find_repeated(connection, rows))
     return [each for each in staging.chunks if each.stem.name in stems and each.sendable]
+
+
+def _stems(chunks: Iterable[int]) -> dict[str, int]:
+    """Numbers of chunks, by the names of their files."""
+    return {f"chunk-{index}": index for index in chunks}
 
 
 def _find(staging: StagedRows, key: ColumnMapping, chunks: list[RowChunk], keep: Duplicates) -> int:

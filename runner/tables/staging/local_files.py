@@ -13,6 +13,7 @@ import os
 import stat
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
@@ -26,7 +27,9 @@ from runner.tables.staging.chunk import sent_between
 from runner.tables.staging.mapping import ColumnMapping
 from runner.tables.staging.problems import BETWEEN_MEMBERS
 from runner.tables.staging.rewrite import rewrite_chunks
-from runner.tables.staging.rows import StagedRows
+
+if TYPE_CHECKING:
+    from runner.tables.staging.rows import StagedRows
 
 NOT_FOUND = "FILE_NOT_FOUND"
 UNREADABLE = "FILE_UNREADABLE"

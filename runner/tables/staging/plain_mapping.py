@@ -23,7 +23,6 @@ from runner.tables.plain_csv import as_written, bare_rows, is_bare, plain_rows
 from runner.tables.sources.csv import RESULT_PREFIX
 from runner.tables.sql import BLANKS
 from runner.tables.staging.chunk import RowChunk
-from runner.tables.staging.chunk_mapping import ReadChunk
 from runner.tables.staging.key_hashes import key_of
 from runner.tables.staging.mapping import ColumnMapping
 from runner.tables.staging.plain_expressions import (
@@ -34,6 +33,7 @@ from runner.tables.staging.plain_expressions import (
     computation,
 )
 from runner.tables.staging.plain_values import as_sent, is_possible, keys_of, longest
+from runner.tables.staging.read_chunk import ReadChunk
 
 _ROWS_AT_ONCE = 500
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -38,7 +39,9 @@ from runner.tables.staging.problems import (
     shown,
 )
 from runner.tables.staging.rewrite import leave_out_unchanged, rewrite_chunks
-from runner.tables.staging.rows import StagedRows
+
+if TYPE_CHECKING:
+    from runner.tables.staging.rows import StagedRows
 
 KEY_NOT_FOUND = "KEY_NOT_FOUND"
 KEY_IS_AMBIGUOUS = "KEY_IS_AMBIGUOUS"

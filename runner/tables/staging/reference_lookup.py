@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -30,7 +31,9 @@ from runner.tables.staging.problems import (
     shown,
 )
 from runner.tables.staging.rewrite import rewrite_chunks
-from runner.tables.staging.rows import StagedRows
+
+if TYPE_CHECKING:
+    from runner.tables.staging.rows import StagedRows
 
 LOOKUP_NOT_FOUND = "LOOKUP_NOT_FOUND"
 LOOKUP_IS_AMBIGUOUS = "LOOKUP_IS_AMBIGUOUS"

@@ -6,6 +6,7 @@ Knows the rows to send and which values are equal in the org. Knows nothing of S
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
@@ -13,7 +14,9 @@ from runner.tables.database import storage_errors
 from runner.tables.sql import literal
 from runner.tables.staging.canonical_values import same_key
 from runner.tables.staging.problems import shown
-from runner.tables.staging.rows import StagedRows
+
+if TYPE_CHECKING:
+    from runner.tables.staging.rows import StagedRows
 
 
 class Required(Struct, frozen=True):

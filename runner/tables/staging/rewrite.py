@@ -6,6 +6,7 @@ Knows chunks. Knows nothing of why rows change.
 from __future__ import annotations
 
 from collections.abc import Container, Mapping
+from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
@@ -16,7 +17,9 @@ from runner.tables.plain_csv import records_of
 from runner.tables.sql import copy_csv, literal, quote_leading_mark
 from runner.tables.staging.chunk import RowChunk
 from runner.tables.staging.problems import BETWEEN_MEMBERS, NO_PROBLEM, SKIPPED, UNCHANGED
-from runner.tables.staging.rows import StagedRows
+
+if TYPE_CHECKING:
+    from runner.tables.staging.rows import StagedRows
 
 
 def rewrite_chunks(  # noqa: PLR0913 - what changes, and where

@@ -36,7 +36,7 @@ from runner.tables.sources.footer import blank_note
 from runner.tables.sources.open import AnySource, notes_of, open_source
 from runner.tables.staging.canonical_values import MACROS
 from runner.tables.staging.chunk import RowChunk
-from runner.tables.staging.chunk_mapping import ChunkMapper, ReadChunk
+from runner.tables.staging.chunk_mapping import ChunkMapper
 from runner.tables.staging.json_records import JsonRecords, JsonValue
 from runner.tables.staging.key_hashes import KeyHashes, key_hashes
 from runner.tables.staging.mapping import (
@@ -51,6 +51,7 @@ from runner.tables.staging.source_digest import joined_digest
 
 if TYPE_CHECKING:
     from runner.tables.staging.elsewhere import Elsewhere, Stager
+    from runner.tables.staging.read_chunk import ReadChunk
 
 Record = dict[str, JsonValue]
 
@@ -371,12 +372,10 @@ class StagedRows:
         )
         if plain is not None:
             first = list(islice(read, 2))
-            found = plain.map(first[0]) if len(first) == 1 else None
-            if found is not None:
+            is_small = len(first) == 1 and first[0].others != b""
+            if is_small and (found := plain.map(first[0])) is not None:
                 self._count([found])
                 return (found,)
-            self._check_with_engine()
-            mapper.mappings = self.mappings
             read = chain(first, read)
         for some in parallel_map(map_chunks, mapper.batches(read)):
             for chunk in some:

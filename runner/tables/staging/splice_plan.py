@@ -14,7 +14,7 @@ from msgspec import Struct
 from runner.job.choices import Blank
 from runner.tables.field_types import FieldKind
 from runner.tables.sources.csv import CODE_COLUMN, MESSAGE_COLUMN
-from runner.tables.staging.as_is import longest_record, shows_in_bytes
+from runner.tables.staging.as_is import HASHED, asked_of, longest_record, shows_in_bytes
 from runner.tables.staging.as_is_bytes import Look
 from runner.tables.staging.key_hashes import key_of
 from runner.tables.staging.text_steps import TextSteps, text_steps
@@ -42,12 +42,14 @@ class SplicePlan(Struct, frozen=True):
     """The source's; each that DuckDB does not get has another name."""
 
 
-def splice_plan(
+def splice_plan(  # noqa: PLR0913 - what is read, how, and what is wanted of it
     mappings: Sequence[ColumnMapping],
     columns: Sequence[str],
     passed: Mapping[int, str],
     blank: Blank,
     odd: Container[int] = (),
+    *,
+    hashes: bool = False,
 ) -> SplicePlan | None:
     """Decide where each cell to send comes from.
 
@@ -57,6 +59,7 @@ def splice_plan(
         passed: Columns whose values are sent as they are read, and SQL of whether one may not be.
         blank: What an empty value does to its field.
         odd: Places of columns whose texts only DuckDB can change.
+        hashes: Whether hashes of the keys are wanted; if not, DuckDB gets the keys.
 
     Returns:
         None if bytes that were read are too little of what is sent for it to pay.
@@ -64,13 +67,14 @@ def splice_plan(
     if len(mappings) == 1 or {CODE_COLUMN, MESSAGE_COLUMN, STAND_IN} & {*columns}:
         return None
     shown = {each.index for each in mappings if shows_in_bytes(each, blank)}
-    words = {index for index in shown.difference(passed) if mappings[index].column.kind in _WORDS}
+    words = {i for i in shown.difference(passed) if _may_be_word(mappings[i], blank)}
     steps = _steps(mappings, blank, odd)
     may_be_sent = words.union(passed, steps)
     sent = _in_order([each for each in mappings if each.index in may_be_sent])
     made = words.union(steps)
     key, in_bytes = key_of(mappings), shown.union(steps).intersection(sent)
-    read = [each for each in mappings if each.index not in in_bytes or each is key]
+    hashed = key if hashes and key and key.column.kind in HASHED else None
+    read = [m for m in mappings if m.index not in in_bytes or (m is key and m is not hashed)]
     used = {place for each in read for place in each.places}
     # What is used and not sent as it is read is computed.
     sent = {i: each for i, each in sent.items() if i not in made or each.places[0] not in used}
@@ -92,6 +96,7 @@ def splice_plan(
         {each.places[0] for i, each in known.items() if i in words},
         taken,
         used,
+        {each.places[0]: asked_of(each, blank) for i, each in known.items() if i not in made},
     )
     if _LEAST_SHARE * len(known) <= len(columns):
         return None
@@ -102,6 +107,10 @@ def splice_plan(
         {**passed, **dict.fromkeys(known, "false")},
         tuple(name if place in others else STAND_IN for place, name in enumerate(columns)),
     )
+
+
+def _may_be_word(mapping: ColumnMapping, blank: Blank) -> bool:
+    return mapping.column.kind in _WORDS and not asked_of(mapping, blank).is_filled
 
 
 def _in_order(mappings: Sequence[ColumnMapping]) -> dict[int, ColumnMapping]:

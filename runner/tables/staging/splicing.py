@@ -15,20 +15,19 @@ from msgspec.structs import replace
 
 from runner.job.choices import Blank
 from runner.luajit import can_compile
+from runner.tables.field_types import FieldKind
 from runner.tables.sql import CsvDialect, name, quote_leading_mark, read_csv
-from runner.tables.staging.as_is_bytes import Look, StepsError, read_known
+from runner.tables.staging.as_is_bytes import Known, Look, StepsError, joined, read_known
 from runner.tables.staging.chunk import RowChunk
 from runner.tables.staging.key_hashes import key_of
-from runner.tables.staging.mapping import ColumnMapping, Pass, staging_query
+from runner.tables.staging.mapping import ColumnMapping, Pass, passed_on, staging_query
+from runner.tables.staging.read_chunk import MOST_TRIES
 from runner.tables.staging.splice import splice
 from runner.tables.staging.splice_plan import STAND_IN, SplicePlan, splice_plan
 from runner.tables.staging.staged_table import Counted, make_filled, write_cells
 
 if TYPE_CHECKING:
     from runner.tables import duckdb
-
-_MOST_TRIES = 3
-"""Chunks that are tried in vain at most, one after the other."""
 
 
 class Splicer(Struct):
@@ -40,10 +39,32 @@ class Splicer(Struct):
     """How each cell to send is computed."""
     blank: Blank
     """What an empty value does to its field."""
-    _tries: int = _MOST_TRIES
+    _tries: int = MOST_TRIES
+    _tries_alone: int = MOST_TRIES
     _odd: frozenset[int] = frozenset()
     """Places of columns that had a text that only DuckDB can change."""
     _planned: tuple[Mapping[int, str], frozenset[int], SplicePlan | None] | None = None
+
+    def map_alone(self, chunk: RowChunk) -> Known | None:
+        """Write the rows to send if that takes no DuckDB.
+
+        Returns:
+            How many they are, and the hashes of their keys; None if bytes do not tell all of it.
+        """
+        if self._tries_alone <= 0 or not chunk.dialect.is_plain(self.columns):
+            return None
+        # A checkbox may have any of the words.
+        passed = {
+            index: reason
+            for index, reason in passed_on(self.mappings, self.blank).items()
+            if self.mappings[index].column.kind is not FieldKind.BOOLEAN
+        }
+        plan = splice_plan(self.mappings, self.columns, passed, self.blank, hashes=True)
+        known = None
+        if plan and not (plan.computed or plan.look.others):
+            known = _write_known(chunk, plan.look)
+        self._tries_alone = MOST_TRIES if known else self._tries_alone - 1
+        return known
 
     def map(self, cursor: duckdb.DuckDBPyConnection, chunk: RowChunk, goal: Pass) -> Counted | None:
         """Write the rows to send, and make the table of what DuckDB has computed.
@@ -66,7 +87,7 @@ class Splicer(Struct):
         except StepsError as error:
             self._odd |= {*error.args}
             return self.map(cursor, chunk, goal)
-        self._tries = _MOST_TRIES if counted else self._tries - 1
+        self._tries = MOST_TRIES if counted else self._tries - 1
         return counted
 
     def _plan(self, passed: Mapping[int, str]) -> SplicePlan | None:
@@ -122,6 +143,22 @@ class Splicer(Struct):
         )
         cuts = any(each.column.is_cut for each in plan.computed)
         return make_filled(cursor, query, [each.cell for each in wanted], cuts=cuts)
+
+
+def _write_known(chunk: RowChunk, look: Look) -> Known | None:
+    """Write the rows to send if bytes tell them all."""
+    found: list[Known] = []
+    size = chunk.read_file.stat().st_size
+    try:
+        with chunk.read_file.open("rb") as content, chunk.sent_file.open("wb") as out:
+            for known in read_known(content, size, look):
+                out.write(known.sent)
+                found.append(replace(known, sent=b""))
+    except ValueError:
+        chunk.sent_file.unlink()
+        return None
+    quote_leading_mark(chunk.sent_file)
+    return joined(found)
 
 
 def _cut_out(read: Path, others: Path, look: Look, keep: Callable[[bytes], object]) -> int:

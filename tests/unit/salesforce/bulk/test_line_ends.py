@@ -8,7 +8,6 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from runner.salesforce.bulk import line_ends
 from runner.salesforce.bulk.line_ends import LineEnds
 from tests.luajit_choice import compile_always, compile_never
 
@@ -22,7 +21,6 @@ QUICK = settings(deadline=None, suppress_health_check=[HealthCheck.function_scop
 @pytest.fixture(params=[compile_always, compile_never], autouse=True)
 def way(request, monkeypatch):
     request.param(monkeypatch)
-    monkeypatch.setattr(line_ends, "_BLOCK_BYTES", 13)
 
 
 def added(text, cuts):

@@ -2,7 +2,6 @@
 
 import csv
 import io
-from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -44,7 +43,6 @@ def way(request, monkeypatch):
     """Each test runs with and without compiled functions, which take a few bytes at a time here."""
     is_compiled = request.param == "LuaJIT"
     (compile_always if is_compiled else compile_never)(monkeypatch)
-    monkeypatch.setattr(in_order, "_COMPARED_BYTES", 20)
     monkeypatch.setattr(in_order, "_READ_BYTES", 70)
     monkeypatch.setattr(pieces, "_COMPILED_BYTES", 20)
     if is_compiled:
@@ -214,25 +212,6 @@ def test_rows_that_are_sent_again_leave_those_that_succeeded_alone(stage, tmp_pa
     assert results.write_files(tmp_path / "out") == Counts(read=20, created=19, failed=1)
     lines = (tmp_path / "out" / "succeeded.csv").read_text().splitlines()
     assert [line.split(",")[0] for line in lines] == ["a", *(f"a{n}" for n in range(20) if n != 15)]
-
-
-@pytest.mark.parametrize("way", ["LuaJIT"], indirect=True)
-def test_no_chunk_is_read_whole(stage, tmp_path, monkeypatch):
-    rows = [(f"a{n}", "x\ny", "1") for n in range(20)]
-    ends = ["failed" if n == 7 else "true" for n in range(20)]
-    staging = stage(("a,b,n\n" + plain(rows)).encode(), COLUMNS)
-    assert all(chunk.is_sent_as_read for chunk in staging.chunks)
-    results = RowResults(staging)
-    (part,) = staging.parts(tmp_path / "parts")
-    ok = file_of(tmp_path, "ok.csv", succeeded_of(rows, ends))
-    files = ResultFiles(ok, file_of(tmp_path, "bad.csv", failed_of(rows, ends)), None)
-    read, read_bytes = [], Path.read_bytes
-    monkeypatch.setattr(Path, "read_bytes", lambda file: read.append(file) or read_bytes(file))
-    results.add_part(results.match(part, files, "750x"))
-    assert results.write_files(tmp_path / "out") == Counts(read=20, created=19, failed=1)
-    assert not {chunk.read_file for chunk in staging.chunks}.intersection(read)
-    with (tmp_path / "out" / "succeeded.csv").open(newline="") as stream:
-        assert [line[:3] for line in csv.reader(stream)][1:] == [[*r] for r in rows if r != rows[7]]
 
 
 def test_pieces_among_each_other_have_each_row_once(tmp_path):

@@ -7,6 +7,8 @@ from runner.tables.field_types import FieldKind, MappedColumn
 from runner.tables.sources import chunks
 from runner.tables.staging import chunk_mapping, key_hashes
 from runner.tables.staging.duplicates import settle_duplicates
+from runner.tables.staging.rows import StagedRows
+from tests.luajit_choice import compile_always, compile_never
 
 
 @pytest.fixture
@@ -42,16 +44,20 @@ def test_keys_that_the_org_takes_for_the_same(sent, keys, kind, tells_case, rows
     [(Duplicates.FAIL, {1}), (Duplicates.FIRST, {1}), (Duplicates.LAST, {9_000})],
 )
 @pytest.mark.parametrize(("columns_at_once", "keys_at_once"), [(1, 1_000), (30, 50_000)])
+@pytest.mark.parametrize("odd", ["", "ä"])
+@pytest.mark.parametrize("choose", [compile_always, compile_never])
 def test_rows_of_one_key_in_several_chunks(
-    sent, monkeypatch, keep, rows, columns_at_once, keys_at_once
+    sent, monkeypatch, keep, rows, columns_at_once, keys_at_once, odd, choose
 ):
+    choose(monkeypatch)
     monkeypatch.setattr(key_hashes, "_COMPARED_AT_ONCE", keys_at_once)
     monkeypatch.setattr(key_hashes, "_DIVIDED_AT_ONCE", 2)
     monkeypatch.setattr(chunks.cut_chunks, "__defaults__", (10_000,))
     monkeypatch.setattr(chunks, "_BLOCK_BYTES", 10_000)
     monkeypatch.setattr(chunk_mapping, "_COLUMNS_AT_ONCE", columns_at_once)
     same = {1, 5_000, 9_000}
-    lines = [f"{'same' if row in same else row},v\n" for row in range(1, 10_001)]
+    keys = {3_000: f"3000{odd}"} | dict.fromkeys(same, "same")
+    lines = [f"{keys.get(row, row)},v\n" for row in range(1, 10_001)]
     found, staging = sent("k,v\n" + "".join(lines), keep=keep)
     assert len(staging.chunks) > 2
     assert same & set(found) == rows & same
@@ -66,3 +72,18 @@ def test_rows_that_were_rejected_anyway_keep_their_reason(sent, failed_rows):
         ("2", "KEY_IS_BLANK"),
         ("3", "DUPLICATE_KEY"),
     ]
+
+
+@pytest.mark.parametrize("keys_at_once", [1_000, 50_000])
+def test_no_engine_compares_keys_of_which_bytes_tell(sent, monkeypatch, keys_at_once):
+    compile_always(monkeypatch)
+    monkeypatch.setattr(key_hashes, "_COMPARED_AT_ONCE", keys_at_once)
+    monkeypatch.setattr(chunks.cut_chunks, "__defaults__", (10_000,))
+    monkeypatch.setattr(chunks, "_BLOCK_BYTES", 10_000)
+    lines = [f"{row},v\n" for row in range(1, 10_001)]
+    with monkeypatch.context() as patch:
+        patch.setattr(StagedRows, "batches", lambda *_: [])
+        _, staging = sent("k,v\n" + "".join(lines))
+    assert len(staging.chunks) > 2
+    assert staging.rejected_total == 0
+    assert not staging.database.is_open
