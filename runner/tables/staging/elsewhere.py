@@ -197,7 +197,7 @@ def stage_here(order: StagingOrder, folder: Path) -> StagedPartition:
     for at in linked:
         chunks[at].sent_file.unlink()
     files = [file for chunk in chunks for file in chunk.files if file.exists()]
-    files += sorted(folder.glob("keys-*.parquet"))
+    files += sorted(folder.glob("keys-*"))
     is_read = sum(chunk.read_file.stat().st_size for chunk in chunks) == spool.stat().st_size
     is_exact = is_read and not staging.blank_rows
     names = [file.name for file in (*files, *([] if is_exact else [spool]))]

@@ -97,9 +97,11 @@ class KeyHashes(Struct, frozen=True):
         Raises:
             OSError: They cannot be read.
         """
-        function = compiled(_REPEATED, PAYS_FROM)
         files = sorted(self.folder.glob("keys-*"))
-        if function is None or any(file.suffix != ".bin" for file in files):
+        if any(file.suffix != ".bin" for file in files):
+            return False
+        function = compiled(_REPEATED, PAYS_FROM)
+        if function is None:  # another machine has looked at the bytes
             return False
         hashes = sum(file.stat().st_size for file in files) // _HASH_BYTES
         turns = 1 + hashes // _COMPARED_AT_ONCE

@@ -26,6 +26,7 @@ from runner.tables.staging.elsewhere import (
     stage_here,
 )
 from runner.tables.staging.rows import StagedRows
+from tests.luajit_choice import compile_always, compile_never
 
 PARQUET = FileShape(FileFormat.PARQUET)
 KEY = MappedColumn("Key__c", "key", required=True, tells_case=False)
@@ -162,7 +163,9 @@ def test_rows_are_the_same_in_any_partitions(tmp_path_factory, files, keep):
     check(tmp_path_factory.mktemp("rows"), files, keep)
 
 
-def test_rows_of_several_chunks_in_a_partition(tmp_path, monkeypatch):
+@pytest.mark.parametrize("choose", [compile_always, compile_never])
+def test_rows_of_several_chunks_in_a_partition(tmp_path, monkeypatch, choose):
+    choose(monkeypatch)
     monkeypatch.setattr(chunks.cut_chunks, "__defaults__", (1_000,))
     monkeypatch.setattr(chunks, "_BLOCK_BYTES", 1_000)
     rows = [NOTHING | {"key": f"k{at}", "name": f"n{at}"} for at in range(300)]
@@ -251,3 +254,18 @@ def test_another_file_or_duckdb_there_is_refused(tmp_path):
         stage_here(orders[1], tmp_path / "own")
     with pytest.raises(NotStagedError, match="instead of 0"):
         stage_here(msgspec.structs.replace(orders[0], engine="0.1"), tmp_path / "own")
+
+
+def test_keys_of_which_bytes_tell_are_compared_over_partitions(tmp_path, monkeypatch):
+    compile_always(monkeypatch)
+    rows = "SELECT 'k' || (CASE range WHEN 399 THEN 7 ELSE range END) AS key, 'n' AS name"
+    with duckdb.connect(config={"threads": 1}) as connection:
+        selects = [f"{rows} FROM range({start}, {start + 200})" for start in (0, 200)]
+        to = f"TO '{tmp_path}/f.parquet' (FORMAT parquet, ROW_GROUP_SIZE 200)"
+        connection.execute(f"COPY ({' UNION ALL '.join(selects)}) {to}")
+    with ExitStack() as stack:
+        stager = Here(tmp_path, least_rows=100)
+        columns = (KEY, MappedColumn("name", None))
+        staging = stage(stack, tmp_path, stager, columns)
+        assert stager.staged > 1
+        assert (staging.rows_total, staging.rejected_total) == (400, 1)
