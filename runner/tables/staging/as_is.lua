@@ -108,6 +108,9 @@ local function is_as_marked(at, from, stop, size, marks, kind, prefix, row)
   end
   if bit.band(marks, KEY) ~= 0 then
     if kind == ID then
+      if stop - from < ID_SIGNS then
+        return false
+      end
       stop = from + ID_SIGNS
     elseif bit.band(marks, FOLDED) ~= 0 then
       if not is_ascii(at, from, stop, size) then

@@ -1,0 +1,82 @@
+"""Compiled functions read no byte after the zero that ends their content: LuaJIT checks no bounds.
+
+The content is before a page that may not be read. Who reads it ends at once, so this is done in
+forks.
+"""
+
+import ctypes
+import io
+import mmap
+import multiprocessing
+import os
+
+import pytest
+
+from runner.tables.field_types import FieldKind
+from runner.tables.staging import as_is_bytes
+from runner.tables.staging.as_is_bytes import Asked, Look, find_known, read_known
+from runner.tables.staging.text_steps import text_steps
+from tests.luajit_choice import compile_always
+
+pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="no forks")
+_NOTHING = 0
+"""PROT_NONE"""
+CELLS = (
+    *(b"", b"x", b"-", b"1.", b"true", b"00", b"2024-02-2", b"08:00:00.000", b"001000000000001"),
+    *(b'"', b'""', b'"a,b"', b'"a', b"#", b"x" * 8, b" ", b"\t", b"\xc2", b"\xe3\x80"),
+)
+
+
+def fence(content):
+    """Some bytes and a zero, right before a page that may not be read, and where they are."""
+    size = len(content) + 1
+    pages = -(-size // mmap.PAGESIZE)
+    memory = mmap.mmap(-1, (pages + 1) * mmap.PAGESIZE)
+    start = ctypes.addressof(ctypes.c_char.from_buffer(memory))
+    end = start + pages * mmap.PAGESIZE
+    memory[pages * mmap.PAGESIZE - size : pages * mmap.PAGESIZE - 1] = content
+    assert ctypes.CDLL(None).mprotect(ctypes.c_void_p(end), mmap.PAGESIZE, _NOTHING) == 0
+    return memory, end - size
+
+
+def looks():
+    """What is asked of the last of two columns."""
+    every = Asked(is_filled=True, is_trimmed=True, prefix="001", is_key=True, tells_case=False)
+    keys = (Asked(is_key=True), Asked(is_key=True, tells_case=False), Asked(prefix="001"), every)
+    for kind in sorted(as_is_bytes.KINDS):
+        for asked in (Asked(), *keys):
+            yield Look(2, {0: FieldKind.TEXT, 1: kind}, {}, asked={1: asked})
+    for expression in ("trim(t)", "upper(t)", "'x' || lower(trim(t)) || ','"):
+        steps = text_steps(expression)
+        yield Look(2, {0: FieldKind.TEXT}, {}, sent=(None, 0, 1, None), steps={1: steps})
+    yield Look(2, {0: FieldKind.TEXT}, {}, sent=(0, 1), words={1})
+
+
+def look_at_every_cell():
+    fenced = []
+
+    def address_of(content):
+        memory, address = fence(content)
+        fenced[:] = [memory]
+        return address
+
+    as_is_bytes.address_of = address_of
+    for look in looks():
+        for cell in CELLS:
+            for line_end in (b"\n", b""):
+                content = b"x," + cell + line_end
+                try:
+                    if look.sent is None:
+                        find_known(content, look)
+                    else:
+                        list(read_known(io.BytesIO(content), len(content), look))
+                except ValueError:
+                    pass
+
+
+def test_no_value_is_read_beyond_its_end(monkeypatch):
+    compile_always(monkeypatch)
+    child = multiprocessing.get_context("fork").Process(target=look_at_every_cell)
+    child.start()
+    child.join()
+    assert child.exitcode == 0
