@@ -184,7 +184,7 @@ class StagedRows:
         # DuckDB may not know another zone, and has to say so before a row is sent.
         is_plain = is_alone and timezone == "UTC"
         plain = plain_mapper(self.mappings, self.source_columns, blank) if is_plain else None
-        if plain is None:
+        if plain is None and (timezone != "UTC" or any(each.computed for each in self.mappings)):
             self._check_with_engine()
         if self._elsewhere is not None:
             # Rows of earlier tasks are on this machine only.
