@@ -15,6 +15,7 @@ from runner.job.endpoints import FileFormat, FileShape, FileSource
 from runner.job.model import Verb
 from runner.outcome import RowResult, RowStatus
 from runner.tables.field_types import FieldKind, MappedColumn
+from runner.tables.results import held_results
 from runner.tables.results.row_results import RowResults
 from runner.tables.sources import chunks
 from runner.tables.staging import rows as staged_rows
@@ -201,18 +202,27 @@ ends = st.one_of(
     verb=st.sampled_from((Verb.CREATE, Verb.UPSERT, Verb.DELETE)),
     several=st.booleans(),
     in_chunks=st.booleans(),
+    are_held=st.booleans(),
 )
 @example(
-    ended=[("ok", None)] * 60, step=-1, size=20, verb=Verb.UPSERT, several=False, in_chunks=False
+    ended=[("ok", None)] * 60,
+    step=-1,
+    size=20,
+    verb=Verb.UPSERT,
+    several=False,
+    in_chunks=False,
+    are_held=True,
 )
-def test_results_are_written_as_by_duckdb(ended, step, size, verb, several, in_chunks):
+def test_results_are_written_as_by_duckdb(ended, step, size, verb, several, in_chunks, are_held):
     batches = [list(enumerate(ended, start=1))[at : at + size] for at in range(0, len(ended), size)]
     batches = [*batches[::step], *(batches[1::2] if step == 2 else ())]
-    found = [
-        results_of(len(ended), batches, verb, several=several, in_chunks=in_chunks, uses_table=each)
-        for each in (False, True)
-    ]
-    assert found[0] == found[1]
+    with MonkeyPatch.context() as patch:
+        patch.setattr(held_results, "_MOST_BYTES_IN_MEMORY", 10_000_000 if are_held else 700)
+        how = {"several": several, "in_chunks": in_chunks}
+        held, by_duckdb = (
+            results_of(len(ended), batches, verb, uses_table=each, **how) for each in (False, True)
+        )
+    assert held == by_duckdb
 
 
 def results_of(count, batches, verb, *, several, in_chunks, uses_table):

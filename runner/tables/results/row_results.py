@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import csv
 import re
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from copy import copy
@@ -24,6 +23,7 @@ from runner.job.model import Verb
 from runner.outcome import Counts, RowResult, RowStatus
 from runner.parallel import parallel_map
 from runner.tables.database import storage_errors
+from runner.tables.results.held_results import TOP_ERRORS, HeldResults, cells_of, keep_succeeded
 from runner.tables.results.messages import without_values
 from runner.tables.results.outcome_table import OutcomeTable
 from runner.tables.results.pieces import (
@@ -32,13 +32,6 @@ from runner.tables.results.pieces import (
     UNPROCESSED_FILE,
     PieceWriter,
     columns_added,
-)
-from runner.tables.results.results_in_memory import (
-    FewResults,
-    bytes_of,
-    cells_of,
-    keep_succeeded,
-    top_errors,
 )
 from runner.tables.results.succeeded_lines import SucceededLines
 from runner.tables.sources.csv import REFERENCE_COLUMN, RESULT_PREFIX
@@ -56,10 +49,7 @@ if TYPE_CHECKING:
 
 _COUNT_AGAIN = "INSERT INTO outcome FROM set_aside ANTI JOIN outcome USING (row)"
 _NAMES = ("row", "status", "id", "created", "code", "message", "fields")
-_MOST_PENDING_BYTES = 12_000_000
-"""Of results in memory; more are worth a table."""
 _WITH_REASONS = ", ".join(map(literal, (RowStatus.FAILED, RowStatus.IN_DOUBT, RowStatus.SKIPPED)))
-_TOP_ERRORS = 10
 _MAX_PARTS_MATCHED = 2
 """At the same time: each takes memory for all its results."""
 
@@ -78,8 +68,7 @@ class RowResults:
         """
         self._staging = staging
         self._verb = verb
-        self._pending: list[RowResult] = []
-        self._pending_bytes = 0
+        self._held = HeldResults(staging.folder / "held.results")
         self._matching = BoundedSemaphore(_MAX_PARTS_MATCHED)
         self._succeeded = SucceededLines(staging.folder / "succeeded.lines")
         self._table = OutcomeTable(staging)
@@ -96,13 +85,7 @@ class RowResults:
     def add(self, results: Sequence[RowResult]) -> None:
         """Add results of single rows, at most one for each row."""
         results = keep_succeeded(self._succeeded, results)
-        self._keep([each for each in results if each.status is not RowStatus.UNPROCESSED])
-
-    def _keep(self, results: Sequence[RowResult]) -> None:
-        self._pending += results
-        self._pending_bytes += bytes_of(results)
-        if self._pending_bytes >= _MOST_PENDING_BYTES:
-            self._flush()
+        self._held.add([each for each in results if each.status is not RowStatus.UNPROCESSED])
 
     def use_table(self) -> None:
         """Have the table `outcome`, for results that are not added one by one."""
@@ -144,12 +127,11 @@ class RowResults:
         for each in matched.succeeded:
             self._succeeded.add(each)
             self._staging.disk.add(each.lines_size)
-        self._keep(matched.failed)
+        self._held.add(matched.failed)
 
     def clear_retryable(self, part: Part, refusals: Sequence[TemporaryRefusal]) -> int:
         """Set the outcome of rows of a part aside that are to be sent again; return how many."""
-        codes = {code for each in refusals for code in each.codes}
-        may_be = any(each.code in codes for each in self._pending)
+        may_be = self._held.has_code({code for each in refusals for code in each.codes})
         if not (self._table.is_made or part.attempt or may_be):
             return 0
         from runner.tables.staging.retry_part import clear_retryable
@@ -215,8 +197,7 @@ class RowResults:
     def _endings(self) -> Sequence[tuple[str, bool | None, int]]:
         """Statuses, whether records were created, and how many rows there are of each."""
         if not self._table.is_made:
-            pairs = Counter((each.status, each.created) for each in self._pending)
-            return [(*pair, rows) for pair, rows in pairs.items()]
+            return [(*pair, rows) for pair, rows in self._held.endings.items()]
         self._flush()
         query = "SELECT status, created, count(*) FROM outcome GROUP BY ALL"
         with storage_errors("Row results cannot be read"):
@@ -230,13 +211,13 @@ class RowResults:
         Rows have the same error if code, fields and message agree; values in messages do not count.
         """
         if not self._table.is_made:
-            return top_errors(self._pending, _TOP_ERRORS)
+            return self._held.top_errors()
         self._flush()
         query = (
             "SELECT code, arg_min(message, row), count(*) AS rows, min(row) FROM outcome"
             f" WHERE status IN ({_WITH_REASONS})"
             f" GROUP BY code, fields, {without_values('message')}"
-            f" ORDER BY rows DESC, min(row) LIMIT {_TOP_ERRORS}"
+            f" ORDER BY rows DESC, min(row) LIMIT {TOP_ERRORS}"
         )
         with storage_errors("Row results cannot be read"):
             found = self._connection.execute(query).fetchall()
@@ -300,7 +281,7 @@ class RowResults:
         if self._succeeded.has_any(first, last):
             return True
         if not self._table.is_made:
-            return any(first <= each.row <= last for each in self._pending)
+            return self._held.has_any(first, last)
         self._flush()
         query = f"SELECT count(*) FROM outcome WHERE row BETWEEN {first} AND {last}"
         return bool(self._connection.execute(query).fetchall()[0][0])
@@ -334,10 +315,10 @@ class RowResults:
         staging = self._staging
         names = "".join(name for _, name in staging.files)
         whole = own and len(own) == len(staging.source_columns) and passed is None
-        plain = whole and not any("\0" in (each.message or "") for each in self._pending)
-        if plain and not self._table.is_made and _NEEDS_NO_QUOTES.fullmatch(names):
-            few = FewResults(self._pending, staging.files)
-            return PieceWriter(staging, own, added, self._succeeded, few.of)
+        is_plain = whole and not self._held.has_null and _NEEDS_NO_QUOTES.fullmatch(names)
+        if is_plain and not self._table.is_made:
+            endings = partial(self._held.of, staging.files)
+            return PieceWriter(staging, own, added, self._succeeded, endings)
         from runner.tables.results.table_endings import table_endings
 
         self.use_table()
@@ -373,20 +354,19 @@ class RowResults:
 
     def _flush(self) -> None:
         """Insert what was added row by row, through a file, which is faster."""
-        if not self._pending:
+        if not self._held.endings:
             return
         file = self._staging.folder / "added.csv"
         try:
             with file.open("w", encoding="utf-8", newline="") as stream:
                 writer = csv.writer(stream, lineterminator="\n", quoting=csv.QUOTE_ALL)
-                writer.writerows(map(cells_of, self._pending))
+                writer.writerows(map(cells_of, self._held.every()))
         except OSError as error:
             raise unwritable(file, error) from error
         with storage_errors("Row results cannot be saved"):
             with_rows(file, _NAMES, self._insert, header=False)
         file.unlink()
-        self._pending.clear()
-        self._pending_bytes = 0
+        self._held.clear()
 
     def _insert(self, rows: str) -> None:
         self._connection.execute(f"INSERT INTO outcome FROM {rows}")

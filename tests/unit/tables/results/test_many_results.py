@@ -2,7 +2,11 @@
 
 import csv
 
+import pytest
+
+from runner.errors import StorageError
 from runner.outcome import RowResult, RowStatus
+from runner.tables.results import held_results
 from runner.tables.results.row_results import RowResults
 
 
@@ -36,3 +40,16 @@ def test_messages_of_many_rows_may_be_long(stage, tmp_path):
     assert results.counts().failed == 6_000
     results.write_files(tmp_path)
     assert {row["sf__Message"] for row in read(tmp_path / "failed.csv")} == {message}
+
+
+@pytest.mark.parametrize("damage", [lambda file: file.unlink(), lambda file: file.write_bytes(b"")])
+def test_results_that_somebody_has_damaged_are_an_error(stage, tmp_path, monkeypatch, damage):
+    monkeypatch.setattr(held_results, "_MOST_BYTES_IN_MEMORY", 0)
+    staging = stage(b"a,b\n1,2\n3,4\n")
+    results = RowResults(staging)
+    results.add([RowResult(2, RowStatus.FAILED, code="BAD", message="no")])
+    (held,) = staging.folder.glob("held*")
+    damage(held)
+    with pytest.raises(StorageError, match="Result files cannot be written"):
+        results.write_files(tmp_path)
+    assert results.top_errors() == (("BAD", "no", 1, 2),)
