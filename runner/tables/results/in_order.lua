@@ -115,15 +115,14 @@ local out = BUFFER(out_size)
 local place = ffi.new("uint32_t[1]")
 
 -- sent, sent_size: where whole records are. result, result_size: where what comes next of the results is, all of it if
--- `is_last`; a zero follows both. others: what did not succeed, in order, each as `,"a","b"` and a line feed;
--- `other`: where the next is.
+-- `is_last`. others, others_size: what did not succeed, in order, each as `,"a","b"` and a line feed; `other`: where
+-- the next is. A zero follows each of the three.
 --
 -- Gives nil if they do not fit; else `Id,true` of each that succeeded, the places of the others as
 -- 32-bit numbers, and how far it came: in sent, in result, in others, and in records. It may come
 -- less far than sent goes if result does.
-return function(sent, sent_size, result, result_size, is_last, others, other)
-  local sent_at, result_at, others_size = bytes_at(sent), bytes_at(result), #others
-  local others_at = ffi.cast(BYTES, others)
+return function(sent, sent_size, result, result_size, is_last, others, others_size, other)
+  local sent_at, result_at, others_at = bytes_at(sent), bytes_at(result), bytes_at(others)
   local from, at, size, records = 0, 0, 0, 0
   local places = {}
   while from < sent_size do

@@ -270,7 +270,8 @@ class _CompiledSearch:
         """Compare as far as what is read of the results goes, and say how far that is."""
         sent = address_of(content) + at, len(content) - at
         result = address_of(self._read), self._size
-        found = self._compare(*sent, *result, self._is_last, self._others, self._next_other)
+        others = address_of(self._others), len(self._others)
+        found = self._compare(*sent, *result, self._is_last, *others, self._next_other)
         if found is None:
             raise _OtherwiseError
         lines, places, compared, used, self._next_other, records = found
