@@ -9,8 +9,12 @@ import pytest
 import runner
 from runner import luajit
 
+BEFORE = {"as_is.lua": "canonical.lua"}
+"""What another file has to know."""
 FILES = sorted(
-    file for file in Path(runner.__file__).parent.rglob("*.lua") if file.name != "luajit.lua"
+    file
+    for file in Path(runner.__file__).parent.rglob("*.lua")
+    if file.name not in {"luajit.lua", *BEFORE.values()}
 )
 LARGE = 10_000_000
 
@@ -31,13 +35,22 @@ def function(folder, text):
 
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.name)
 def test_every_file_gives_a_function(file):
-    assert callable(luajit.compiled(file, LARGE))
+    before = [file.with_name(BEFORE[file.name])] if file.name in BEFORE else []
+    assert callable(luajit.compiled(file, LARGE, *before))
 
 
 def test_bytes_go_in_and_out_as_they_are(tmp_path):
     file = function(tmp_path, "return function(text, flag) return text .. text, #text, flag end")
     every = bytes(range(256))
     assert luajit.compiled(file, LARGE)(every, True) == (every * 2, 256, True)
+
+
+@pytest.mark.parametrize("kind", [bytes, bytearray])
+def test_bytes_are_read_where_they_are(tmp_path, kind):
+    text = "return function(at, size) return ffi.string(bytes_at(at), size + 1) end"
+    content = kind(b"a\0b" * 1_000)
+    read = luajit.compiled(function(tmp_path, text), LARGE)
+    assert read(luajit.address_of(content), len(content)) == bytes(content) + b"\0"
 
 
 def test_each_thread_has_its_own(tmp_path):
