@@ -155,5 +155,7 @@ def test_an_older_copy_of_the_state_folder_does_not_double_creates(load, org, be
     counts = task_of(ended)["counts"]
     assert counts["in_doubt"]
     assert counts["created"] + counts["in_doubt"] + counts["unprocessed"] == ROWS
-    assert "does not know it" in task_of(ended)["message"]
     assert org.rows("SELECT COUNT(Id) n FROM Account") == [{"n": ROWS}]
+    # By chance, the copy knows a job of which nothing came, because another one took its place.
+    said = task_of(ended)["message"]
+    assert "does not know it" in said or "rows without a result" in said
