@@ -70,7 +70,7 @@ class UndoPlan(Struct, frozen=True):
     steps: tuple[Step, ...]
     """In the order to run them; steps without records are left out."""
     unaccounted: tuple[str, ...] = ()
-    """Tasks that wrote, and were abandoned before their results were known."""
+    """Tasks that wrote, and were abandoned before all their results were known."""
     merged: tuple[tuple[str, int], ...] = ()
     """Tasks that merged records, which nothing can undo, and of how many rows."""
 
@@ -102,6 +102,7 @@ def plan_undo(run: RunRecord, job: Job, session: Session, work: Path) -> UndoPla
     """
     require(session.api_version or "", Feature.COLLECTIONS, "`runner undo`")
     steps: list[Step] = []
+    unaccounted = list(_unaccounted(run))
     in_turn = sorted(run.tasks, key=lambda each: each.number)
     with _database(work) as database:
         for place, done in reversed(list(enumerate(in_turn))):
@@ -109,12 +110,14 @@ def plan_undo(run: RunRecord, job: Job, session: Session, work: Path) -> UndoPla
                 continue
             shared = any(each.sobject == done.sobject for each in in_turn[:place])
             undoing = _opened(done, database, work, projects=shared)
+            if _lists_less(done, undoing):
+                unaccounted.append(done.name)
             _judge(undoing, done, session)
             for act in undoing.acts:
                 tally = undoing.tally(act)
                 if tally.total:
                     steps.append(Step(_task(done, act, job, len(steps)), tally))
-    return UndoPlan(run.run_id, tuple(steps), tuple(_unaccounted(run)), tuple(_merged(run)))
+    return UndoPlan(run.run_id, tuple(steps), tuple(unaccounted), tuple(_merged(run)))
 
 
 def run_undo_step(task: UndoTask, context: Context) -> TaskEnd:
@@ -209,21 +212,34 @@ def _opened(
         act=act,
         projects=projects,
     )
-    _check_listed(done, comparison.rows_listed(), folder)
+    _check_listed(done, comparison, folder)
     return comparison
 
 
-def _check_listed(done: TaskRecord, listed: int, folder: Path) -> None:
+def _check_listed(done: TaskRecord, undoing: TaskComparison, folder: Path) -> None:
     """Refuse an undo of a part of a task because its row results were cut short or changed."""
-    counts = done.outcome.counts if done.outcome else Counts()
-    written = counts.succeeded + counts.in_doubt
-    if listed in {written, written + counts.unchanged}:  # which later tasks may have been given
+    counts = _counts(done)
+    written, in_doubt = undoing.rows_listed()
+    listed, expected = written + in_doubt, counts.succeeded + counts.in_doubt
+    if listed in {expected, expected + counts.unchanged}:  # which later tasks may have been given
+        return
+    if written == counts.succeeded and _lists_less(done, undoing):
         return
     raise StateError(
         f"The row results of task {done.name!r} are not as the run wrote them: succeeded.csv and "
-        f"in_doubt.csv in {folder} list {listed:,} rows instead of {written:,}.",
+        f"in_doubt.csv in {folder} list {listed:,} rows instead of {expected:,}.",
         hint="Somebody has changed them. Put them back, then run the undo again.",
     )
+
+
+def _lists_less(done: TaskRecord, undoing: TaskComparison) -> bool:
+    """Whether rows in doubt are in no file: a run that a signal ended only counts them."""
+    aborted = done.outcome is not None and done.outcome.status is TaskStatus.ABORTED
+    return aborted and undoing.rows_listed()[1] < _counts(done).in_doubt
+
+
+def _counts(done: TaskRecord) -> Counts:
+    return done.outcome.counts if done.outcome else Counts()
 
 
 def _was_hard(done: TaskRecord) -> bool:

@@ -194,6 +194,15 @@ def test_the_daily_limit_in_the_middle_is_resumable(bench, org):
     assert org.rows("SELECT COUNT(Id) n FROM Account") == [{"n": 5_000}]
 
 
+def test_an_undo_says_that_rows_of_an_abandoned_run_are_unknown(bench, stalled_org):
+    write_rows(bench)
+    assert stop_midway(bench, stalled_org, bench.job(LOAD), signal.SIGTERM) == 143
+    assert bench.run("resume", "--abandon").code == 0
+    undone = bench.run("undo", "last", "--yes")
+    assert undone.code == 3, undone.err + undone.out
+    assert "load: what it wrote is unknown" in undone.out + undone.err
+
+
 @pytest.mark.parametrize("kind", ["answer_lost", "reset_after"])
 def test_a_lost_create_is_found_by_its_unique_field(bench, org, kind):
     bench.write("a.csv", "ERP_Id__c,Name\n" + "".join(f"E{n},n {n}\n" for n in range(600)))

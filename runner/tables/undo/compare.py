@@ -225,9 +225,11 @@ class TaskComparison:
             self._execute(copy_csv(query, beside, header=True))
             beside.chmod(PRIVATE_FILE)
 
-    def rows_listed(self) -> int:
-        """How many rows the result files list as written, or as perhaps written."""
-        return int(self._all("SELECT count(*) FROM results")[0][0])
+    def rows_listed(self) -> tuple[int, int]:
+        """How many rows the result files list as written, and how many as perhaps written."""
+        counted = "count(*) FILTER (NOT doubt), count(*) FILTER (doubt)"
+        ((written, in_doubt),) = self._all(f"SELECT {counted} FROM results")
+        return int(written), int(in_doubt)
 
     @property
     def _restores(self) -> bool:
