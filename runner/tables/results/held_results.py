@@ -17,14 +17,18 @@ from pathlib import Path
 
 from msgspec import Struct, msgpack
 
-from runner.files import unwritable
 from runner.outcome import RowResult, RowStatus
 from runner.redaction import redacted
 from runner.tables.database import UnreadableRowsError
 from runner.tables.plain_csv import as_written
 from runner.tables.results.messages import values_taken_out
 from runner.tables.results.pieces import FIRST_SIGN
-from runner.tables.results.succeeded_lines import SucceededLines, file_cells
+from runner.tables.results.succeeded_lines import (
+    SucceededLines,
+    file_cells,
+    read_at,
+    write_at,
+)
 from runner.tables.staging.chunk import RowChunk
 
 _FEWEST = 10
@@ -113,6 +117,10 @@ class HeldResults:
     def __init__(self, file: Path) -> None:
         """Write what is long to this file; what it has already is no matter."""
         self._file = file
+        self.clear()
+
+    def clear(self) -> None:
+        """Forget all of them."""
         self._results: list[RowResult] = []
         self._bytes = 0
         self._saved: list[_Saved] = []
@@ -150,10 +158,6 @@ class HeldResults:
             yield from self._read(saved)
         yield from self._results
 
-    def clear(self) -> None:
-        """Forget all of them."""
-        self.__init__(self._file)  # type: ignore[misc]
-
     def top_errors(self) -> tuple[tuple[str, str, int, int], ...]:
         """The most frequent reasons: code, message of the first such row, count, its number."""
         found = dict(self._reasons)
@@ -180,28 +184,16 @@ class HeldResults:
     def _save(self) -> None:
         results = sorted(self._results, key=attrgetter("row"))
         _group(results, self._reasons)
-        content = msgpack.encode(
-            [
-                (r.row, r.status, r.id, r.created, *_clean(r.code, r.message, r.fields))
-                for r in results
-            ]
-        )
+        content = msgpack.encode([*map(cells_of, results)])
         offset = sum(each.size for each in self._saved)
-        try:
-            with self._file.open("r+b" if offset else "wb") as out:
-                out.seek(offset)  # after a write that failed, the file may be longer
-                out.write(content)
-        except OSError as error:
-            raise unwritable(self._file, error) from error
+        write_at(self._file, offset, content)
         self._saved.append(_Saved(results[0].row, results[-1].row, offset, len(content)))
         self._results, self._bytes = [], 0
 
     def _read(self, saved: _Saved) -> list[RowResult]:
         try:
-            with self._file.open("rb") as stream:
-                stream.seek(saved.offset)
-                members = _decoder.decode(stream.read(saved.size))
-        except (OSError, ValueError) as error:
+            members = _decoder.decode(read_at(self._file, saved.offset, saved.size))
+        except ValueError as error:
             raise UnreadableRowsError(f"{self._file}: {error}") from error
         return [
             RowResult(row, status, record, created, code, message, (fields,) if fields else ())

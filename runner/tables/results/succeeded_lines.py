@@ -141,13 +141,7 @@ class SucceededLines:
         updated = lines.count(b"\n") - created
         with self._writing:
             at = self._size
-            try:
-                with self._file.open("r+b" if at else "wb") as out:
-                    out.seek(at)  # after a write that failed, the file may be longer
-                    out.write(numbers)
-                    out.write(lines)
-            except OSError as error:
-                raise unwritable(self._file, error) from error
+            write_at(self._file, at, numbers, lines)
             self._size += len(numbers) + len(lines)
         return Piece(first_row, last_row, at, len(numbers), len(lines), created, updated)
 
@@ -197,13 +191,8 @@ class SucceededLines:
         return [p for p in self._pieces if p.first_row <= last_row and p.last_row >= first_row]
 
     def _read(self, piece: Piece) -> SucceededRows:
-        try:
-            with self._file.open("rb") as stream:
-                stream.seek(piece.offset)
-                numbers = stream.read(piece.others_size)
-                text = stream.read(piece.lines_size)
-        except OSError as error:
-            raise UnreadableRowsError(f"{self._file}: {error}") from error
+        content = read_at(self._file, piece.offset, piece.others_size + piece.lines_size)
+        numbers, text = content[: piece.others_size], content[piece.others_size :]
         rows = piece.last_row + 1 - piece.first_row
         is_whole = len(numbers) == piece.others_size and text.endswith(b"\n")
         if not is_whole or len(numbers) // 8 + text.count(b"\n") != rows:
@@ -212,9 +201,32 @@ class SucceededLines:
         return SucceededRows(piece.first_row, piece.last_row, others, text)
 
 
-def nothing_known(first_row: int, last_row: int) -> SucceededRows:
-    """Rows of which none has a line."""
-    return SucceededRows(first_row, last_row, range(first_row, last_row + 1), b"")
+def write_at(file: Path, offset: int, *contents: bytes) -> None:
+    """Write to a file that grows; at 0, what it has already is no matter.
+
+    Raises:
+        StateError: It cannot be written.
+    """
+    try:
+        with file.open("r+b" if offset else "wb") as out:
+            out.seek(offset)  # after a write that failed, the file may be longer
+            out.writelines(contents)
+    except OSError as error:
+        raise unwritable(file, error) from error
+
+
+def read_at(file: Path, offset: int, size: int) -> bytes:
+    """Read what was written, less if the file is shorter.
+
+    Raises:
+        UnreadableRowsError: It cannot be read.
+    """
+    try:
+        with file.open("rb") as stream:
+            stream.seek(offset)
+            return stream.read(size)
+    except OSError as error:
+        raise UnreadableRowsError(f"{file}: {error}") from error
 
 
 def file_cells(files: Sequence[tuple[int, str]], first: int, end: int) -> Iterator[bytes]:
