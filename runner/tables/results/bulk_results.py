@@ -138,8 +138,11 @@ class PartResults:
         fields = [each.column.field.lower() for each in mappings]
         if succeeded.header != (*OWN_COLUMNS, *fields) or (failed and failed.size > succeeded.size):
             return False
-        few = [] if failed is None else few_failed(failed.file, failed.header)
-        others = self._read_failed(failed, mappings) if few is None else [f.sent for f in few]
+        few: Sequence[FailedRecord] | None = ()
+        others: list[bytes] = []
+        if failed is not None:
+            few = few_failed(failed.file, failed.header)
+            others = self._read_failed(failed, mappings) if few is None else [f.sent for f in few]
         found = find_in_order(self._sent(), succeeded.file, others, self._lines)
         if found is None:
             return False
@@ -155,12 +158,8 @@ class PartResults:
         )
         return True
 
-    def _read_failed(
-        self, failed: ResultFile | None, mappings: Sequence[ColumnMapping]
-    ) -> list[bytes]:
+    def _read_failed(self, failed: ResultFile, mappings: Sequence[ColumnMapping]) -> list[bytes]:
         """Make the table `answers` of failed rows; give these as `quoted_records` does."""
-        if failed is None:
-            return []
         self._read_answers([failed], Way(mappings, is_as_returned=True))
         texts = self._connection.execute("SELECT k FROM answers").fetchall()
         return [k.encode().replace(b"\n", LINE_FEED_IN_VALUE) for (k,) in texts]

@@ -230,6 +230,7 @@ class _CompiledSearch:
         """How much of it was read."""
         self._is_last = False
         self._others = b"".join(each.replace(LINE_FEED_IN_VALUE, b"\n") + b"\n" for each in others)
+        self._others_at = address_of(self._others)
         self._next_other = 0
 
     def find(self, rows: SentRows) -> tuple[bytes, list[int]]:
@@ -240,9 +241,10 @@ class _CompiledSearch:
         content = rows.file.read_bytes()
         if LINE_FEED_IN_VALUE in content:
             raise _OtherwiseError
+        sent = address_of(content)
         while at < len(content):
             self._read_on()
-            lines, places, compared, records = self._go_on(content, at)
+            lines, places, compared, records = self._go_on(sent + at, len(content) - at)
             texts.append(lines)
             others += [start + place for place in places]
             start += records
@@ -266,12 +268,11 @@ class _CompiledSearch:
                 self._is_last = not more
             read[self._size] = 0
 
-    def _go_on(self, content: bytes, at: int) -> tuple[bytes, Sequence[int], int, int]:
-        """Compare as far as what is read of the results goes, and say how far that is."""
-        sent = address_of(content) + at, len(content) - at
+    def _go_on(self, sent: int, size: int) -> tuple[bytes, Sequence[int], int, int]:
+        """Compare what was sent as far as what is read of the results goes, and say how far."""
         result = address_of(self._read), self._size
-        others = address_of(self._others), len(self._others)
-        found = self._compare(*sent, *result, self._is_last, *others, self._next_other)
+        others = self._others_at, len(self._others), self._next_other
+        found = self._compare(sent, size, *result, self._is_last, *others)
         if found is None:
             raise _OtherwiseError
         lines, places, compared, used, self._next_other, records = found

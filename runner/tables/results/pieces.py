@@ -1,7 +1,7 @@
 """The rows of one chunk as pieces of the result files: each as it was read, then how it ended.
 
-A row is not parsed again where it was read as plain CSV already. Knows staged rows and the table
-`outcome`. Knows nothing of how a result was obtained.
+A row is not parsed again where it was read as plain CSV already. Knows staged rows and lines of
+rows that succeeded. Knows nothing of how a result was obtained, or of where the others are.
 """
 
 from __future__ import annotations
@@ -178,9 +178,10 @@ class PieceWriter(Struct, frozen=True):
             return
         others = array("Q", known.others).tobytes()
         following = put_together(known.text, known.first_row, others)
+        start = address_of(content)
         rows, at, used = 0, 0, 1
         while used and at < len(content):
-            where = address_of(content) + at, len(content) - at
+            where = start + at, len(content) - at
             text, rest, missing, count, used = following(*where, _COMPILED_BYTES)
             left += records_of(rest, missing)
             rows += count

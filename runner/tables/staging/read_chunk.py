@@ -17,7 +17,7 @@ from runner.tables.staging.chunk import RowChunk
 from runner.tables.staging.mapping import ColumnMapping, Pass
 
 if TYPE_CHECKING:
-    from runner.tables.staging.as_is_bytes import Known
+    from runner.tables.staging.as_is_bytes import Known, Look
 
 MOST_TRIES = 3
 """Chunks that are tried in vain at most, one after the other."""
@@ -54,6 +54,8 @@ class KnownChunks(Struct):
 
     _tries: int = MOST_TRIES
     _is_used: bool = False
+    _look: Look | None = None
+    """The same for all chunks of a source."""
 
     @property
     def may_come(self) -> bool:
@@ -72,8 +74,9 @@ class KnownChunks(Struct):
         if self._is_used or len(content) >= luajit.PAYS_FROM:
             from runner.tables.staging.as_is_bytes import find_known
 
-            look = look_in_bytes(mappings, blank, hashes=True)
-            known = None if look.others else find_known(content, look)
+            if self._look is None:
+                self._look = look_in_bytes(mappings, blank, hashes=True)
+            known = None if self._look.others else find_known(content, self._look)
         self._tries = MOST_TRIES if known else self._tries - 1
         self._is_used = self._is_used or known is not None
         return known

@@ -41,6 +41,8 @@ class Splicer(Struct):
     """What an empty value does to its field."""
     _tries: int = MOST_TRIES
     _tries_alone: int = MOST_TRIES
+    _alone: Look | None = None
+    """What to look for where that takes no DuckDB, once a chunk was looked at."""
     _odd: frozenset[int] = frozenset()
     """Places of columns that had a text that only DuckDB can change."""
     _planned: tuple[Mapping[int, str], frozenset[int], SplicePlan | None] | None = None
@@ -53,18 +55,24 @@ class Splicer(Struct):
         """
         if self._tries_alone <= 0 or not chunk.dialect.is_plain(self.columns):
             return None
+        if self._alone is None:
+            plan = self._plan_alone()
+            if plan is None or plan.computed or plan.look.others:
+                self._tries_alone = 0
+                return None
+            self._alone = plan.look
+        known = _write_known(chunk, self._alone)
+        self._tries_alone = MOST_TRIES if known else self._tries_alone - 1
+        return known
+
+    def _plan_alone(self) -> SplicePlan | None:
         # A checkbox may have any of the words.
         passed = {
             index: reason
             for index, reason in passed_on(self.mappings, self.blank).items()
             if self.mappings[index].column.kind is not FieldKind.BOOLEAN
         }
-        plan = splice_plan(self.mappings, self.columns, passed, self.blank, hashes=True)
-        known = None
-        if plan and not (plan.computed or plan.look.others):
-            known = _write_known(chunk, plan.look)
-        self._tries_alone = MOST_TRIES if known else self._tries_alone - 1
-        return known
+        return splice_plan(self.mappings, self.columns, passed, self.blank, hashes=True)
 
     def map(self, cursor: duckdb.DuckDBPyConnection, chunk: RowChunk, goal: Pass) -> Counted | None:
         """Write the rows to send, and make the table of what DuckDB has computed.
