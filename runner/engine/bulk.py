@@ -11,6 +11,7 @@ from contextlib import suppress
 from itertools import islice
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from runner.engine.context import PARTS
 from runner.engine.part_lifecycle import (
@@ -237,6 +238,8 @@ class BulkWrite:
             self._loop.stop(failure)
         elif (failure is None and not answer.job.failed) or is_last:
             return
+        elif answer.results is None:  # of a job that lists no row, all are left
+            self._loop.send_again(replace(part, attempt=part.attempt + 1))
         elif self._write.results.clear_retryable(part, _temporary_refusals(retry)):
             self._loop.send_again(write_retry_part(self._write.staging, part))
 

@@ -124,7 +124,10 @@ class PartLifecycle:
                     return found
                 self._status = replace(self._status, recorded=str(JobState.JOB_COMPLETE))
             elif step is Step.COLLECT:
-                return self._collect()
+                found = self._download()
+                if not self._was_never_sent(found):
+                    return self._collected(found)
+                self._forget()
             else:
                 _STEPS[step](self)
 
@@ -299,7 +302,7 @@ class PartLifecycle:
         if self.is_lost or not self._info.ended:
             return None
         try:
-            return self._collect()
+            return self._collected(self._download())
         except TransientError:
             raise
         except OrgError as error:
@@ -307,7 +310,7 @@ class PartLifecycle:
                 raise
             return None
 
-    def _collect(self) -> Collected:
+    def _download(self) -> Collected:
         with idle():
             files = {
                 kind: ingest.download_results(
@@ -319,7 +322,13 @@ class PartLifecycle:
                 )
                 for kind in ResultSet
             }
-        found = Collected(self._info, files)
+        return Collected(self._info, files)
+
+    def _was_never_sent(self, found: Collected) -> bool:
+        """Whether an open job of an earlier process was aborted, and that is not recorded."""
+        return found.info.state == JobState.ABORTED and found.is_empty and not self._may_be_closed
+
+    def _collected(self, found: Collected) -> Collected:
         self._record(replace(self._line, state=COLLECTED, results=found.text()))
         self._status = replace(self._status, recorded=COLLECTED)
         return found

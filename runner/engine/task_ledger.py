@@ -180,8 +180,12 @@ class Collected(Struct, frozen=True):
 
     @property
     def is_empty(self) -> bool:
-        """Whether the job processed nothing."""
-        return self.info.processed == 0 and not any(self.files.values())
+        """Whether the job processed nothing, and lists no rows either.
+
+        Raises:
+            StateError: A file cannot be read.
+        """
+        return self.info.processed == 0 and not any(map(_has_rows, self.files.values()))
 
     def text(self) -> str:
         """The job and its files as JSON, files by name, with what each contains.
@@ -212,7 +216,23 @@ def _checksum(file: Path) -> str:
     try:
         return checksum_of(file)
     except OSError as error:
-        raise StateError(f"{file} cannot be read: {error.strerror or error}.") from error
+        raise _unreadable(file, error) from error
+
+
+def _has_rows(file: Path | None) -> bool:
+    """Whether a result set is more than a header."""
+    if file is None:
+        return False
+    try:
+        with file.open("rb") as lines:
+            lines.readline()
+            return bool(lines.read(1))
+    except OSError as error:
+        raise _unreadable(file, error) from error
+
+
+def _unreadable(file: Path, error: OSError) -> StateError:
+    return StateError(f"{file} cannot be read: {error.strerror or error}.")
 
 
 def rows_text(rows: Iterable[RowResult]) -> str:

@@ -7,6 +7,7 @@ REST is as many batches.
 import csv
 import shutil
 from pathlib import Path
+from sqlite3 import connect
 
 import pytest
 
@@ -139,6 +140,24 @@ def test_a_run_that_is_abandoned_says_what_is_known_of_its_rows(load, org, kille
     told = killer.run(*words, state=bench.folder / "states").out
     assert "  load: rows 1 to " in told
     assert " succeeded, 0 failed" in told
+
+
+@pytest.mark.parametrize("attempts", [1, 3])
+def test_a_kill_right_after_a_job_was_aborted_leaves_no_row_in_doubt(load, org, bench, attempts):
+    run = load("create", more=f"  concurrency: serial\n  retry: {{attempts: {attempts}}}\n")
+    for point in range(30, 60):
+        assert run("run", "JOB", "--anew", kill_at=point).code == -9
+        with connect(bench.folder / "states" / "ledger.sqlite") as ledger:
+            known = ledger.execute("SELECT bulk_job_id FROM parts WHERE state = 'Open'").fetchall()
+        if known:
+            break
+    # As a resume does; the ledger is not told.
+    place = f"/services/data/v68.0/jobs/ingest/{known[-1][0]}"
+    assert org.request("PATCH", place, json={"state": "Aborted"}).status_code == 200
+    ended = run("resume")
+    assert ended.code == 0, ended.err + ended.out
+    assert task_of(ended)["counts"]["created"] == ROWS
+    assert org.rows("SELECT COUNT(Id) n FROM Account") == [{"n": ROWS}]
 
 
 def test_an_older_copy_of_the_state_folder_does_not_double_creates(load, org, bench):

@@ -138,6 +138,24 @@ def test_what_a_bad_job_left_unprocessed_goes_into_a_new_one(bench, org, trouble
     assert len({row["sf__Row"] for row in rows_of(ended, "succeeded")}) == 10_500
 
 
+@pytest.mark.parametrize("attempts", [1, 4])
+def test_rows_of_a_failed_job_that_lists_none_are_sent_again(bench, org, trouble, attempts):
+    write_rows(bench, 300)
+    trouble("job_fails", times=1)
+    answer = {"status": 200, "body": "\n", "headers": {"Content-Type": "text/csv"}}
+    trouble("status", path="unprocessedrecords", **answer)
+    load = LOAD.format(verb="create", api="bulk").replace("attempts: 4", f"attempts: {attempts}")
+    ended = bench.run("run", bench.job(load), "-o", "json")
+    counts = ended.task("load")["counts"]
+    if attempts == 1:
+        assert ended.code == 1, ended.err + ended.out
+        assert "is Failed" in ended.task("load")["message"]
+        assert (counts["unprocessed"], counts["in_doubt"]) == (300, 0)
+    else:
+        assert ended.code == 0, ended.err + ended.out
+        assert org.rows("SELECT COUNT(Id) n FROM Account") == [{"n": 300}]
+
+
 def test_a_task_timeout_ends_it_with_its_rows_accounted_for(bench, serve_org):
     serve_org("--bulk-pace-seconds", "60")
     write_rows(bench, 10)
