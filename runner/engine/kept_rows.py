@@ -36,12 +36,13 @@ def kept_rows(task: WriteTask, context: Context, ledger: TaskLedger) -> KeptRows
     Raises:
         StateError: They were those of a plan, and are damaged.
     """
-    recorded = recorded_rows(ledger.recorded_plan)
-    kept = _read(context.task_folder(task) / SNAPSHOT, recorded)
+    recorded, past = recorded_rows(ledger.recorded_plan), context.past
+    is_planned = past is not None and task.name in past.request.planned
+    folder = context.task_folder(task) / SNAPSHOT
+    kept = _read(folder, recorded, is_expected=is_planned or recorded is not None)
     lost = kept.lost
     if lost is None:
         return kept
-    past = context.past
     if recorded is None and past is not None and past.request.verb == APPLY:
         raise StateError(
             f"The rows of the plan are damaged: {lost} Nothing of task {task.name!r} was sent.",
@@ -51,13 +52,13 @@ def kept_rows(task: WriteTask, context: Context, ledger: TaskLedger) -> KeptRows
     return kept
 
 
-def _read(folder: Path, recorded: str | None) -> KeptRows:
+def _read(folder: Path, recorded: str | None, *, is_expected: bool) -> KeptRows:
     try:
         snapshot = read_snapshot(folder)
     except DamagedRowsError as error:
         return KeptRows(lost=error.message)
     if snapshot is None:
-        return KeptRows(lost=None if recorded is None else f"{folder} is missing.")
+        return KeptRows(lost=f"{folder} is missing." if is_expected else None)
     if recorded not in {None, "", snapshot.sha256}:
         return KeptRows(lost=f"{folder} has other rows than the ledger says.")
     return KeptRows(snapshot)

@@ -10,6 +10,8 @@ from collections.abc import Collection, Iterable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
+from msgspec.structs import replace
+
 from runner import events
 from runner.diagnostics import Diagnostic
 from runner.engine.connect import connect
@@ -74,7 +76,8 @@ def _apply(
         selected = SelectedRun(lock.new_id(), as_planned(job), request, params)
         folder = options.settings.state.run(selected.run_id)
         try:
-            unpack_rows(file, folder)
+            request = replace(request, planned=unpack_rows(file, folder))
+            selected = replace(selected, request=request)
             return execute_selected(selected, lock, options, options.ends_at)
         except RunnerError:
             runs = [each for each in lock.ledger.runs() if each.run_id == selected.run_id]

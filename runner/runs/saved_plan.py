@@ -31,7 +31,7 @@ FORMAT_VERSION = 1
 """Raised when a member changes its meaning: rows are sent as this release would stage them."""
 _INDEX = "plan.json"
 _WORD = "runner-plan"
-_MEMBER = re.compile(r"tasks/[\w-]+(?:\.missing)?/(?:planned/)?[\w.-]+")
+_MEMBER = re.compile(r"tasks/([\w-]+(?:\.missing)?)/(planned/)?[\w.-]+")
 
 
 class SavedTrip(Struct, frozen=True):
@@ -153,20 +153,24 @@ def read_plan(file: Path) -> SavedPlan:
         raise UsageError(f"{file} is not a plan.", hint=again) from error
 
 
-def unpack_rows(file: Path, folder: Path) -> None:
-    """Put the rows of every kept task into the folders of a run.
+def unpack_rows(file: Path, folder: Path) -> tuple[str, ...]:
+    """Put the rows of every kept task into the folders of a run; give the names of these tasks.
 
     Raises:
         UsageError: The file has other members than a plan.
         StateError: They cannot be written.
     """
+    names: dict[str, None] = {}
     try:
         with zipfile.ZipFile(file) as archive:
             for member in archive.infolist():
                 if member.filename == _INDEX:
                     continue
-                if not _MEMBER.fullmatch(member.filename):
+                known = _MEMBER.fullmatch(member.filename)
+                if known is None:
                     raise UsageError(f"{file} is not a plan: it contains {member.filename!r}.")
+                if known[2]:
+                    names[known[1]] = None
                 to = folder / member.filename.removeprefix("tasks/")
                 private_folder(to.parent)
                 with archive.open(member) as source, to.open("wb") as target:
@@ -174,6 +178,7 @@ def unpack_rows(file: Path, folder: Path) -> None:
                         target.write(some)
     except OSError as error:
         raise unwritable(folder, error) from error
+    return tuple(names)
 
 
 def connection_digest(job: Job) -> str | None:

@@ -106,6 +106,8 @@ class RunRequest(Struct, frozen=True):
     """Which of the job's targets; None: its default, or its only connection."""
     reconcile: bool = False
     """Whether incremental queries compare their targets with the org."""
+    planned: tuple[str, ...] = ()
+    """The tasks whose rows a plan has kept: these are sent, and nothing else."""
 
     @property
     def begins(self) -> datetime | None:

@@ -154,7 +154,8 @@ def test_rows_that_are_lost_and_now_others_are_not_sent(bench, org, killer, stop
     assert org.rows("SELECT COUNT(Id) n FROM Contact") == [{"n": 40}]
 
 
-def test_damaged_rows_of_a_plan_are_not_read_from_the_source(bench, org, killer):
+@pytest.mark.parametrize("lost", ["rows/chunk-0.sent.csv", "rows", "rows/index.json", "."])
+def test_damaged_rows_of_a_plan_are_not_read_from_the_source(bench, org, killer, lost):
     state = bench.folder / "state"
     bench.write("a.csv", "Name\na\nb\n")
     killer.env["T"] = org.token
@@ -169,7 +170,11 @@ def test_damaged_rows_of_a_plan_are_not_read_from_the_source(bench, org, killer)
     assert ended.code == 5, ended.err + ended.out
     org.go_on()
     first = Path(ended.document["tasks"][0]["results"])
-    damage(first.with_name("second") / "rows" / "chunk-0.sent.csv", "cut")
+    place = first.with_name("second") / lost
+    if place.is_dir():
+        shutil.rmtree(place)
+    else:
+        damage(place, "cut")
     ended = killer.run("resume", "-o", "json", state=state)
     assert ended.code == 1, ended.err + ended.out
     assert org.rows("SELECT COUNT(Id) n FROM Account") == [{"n": 2}]
