@@ -9,8 +9,8 @@ for byte = 0, 255 do
 end
 
 -- Compares a value in quotes, from the quote, with what is in the quotes of the other: where the
--- first one ends and the other's last quote is; nil if they differ, and where. Strings end with a
--- zero that neither has within: no comparison goes further.
+-- first one ends and the other's last quote is; nil if they differ, and where in the other and in the first one. Strings
+-- end with a zero that neither has within: no comparison goes further.
 local function compare_quoted(sent, from, result, at)
   from = from + 1
   while true do
@@ -20,23 +20,23 @@ local function compare_quoted(sent, from, result, at)
         return from + 1, at
       end
       if result[at] ~= QUOTE then
-        return nil, at
+        return nil, at, from
       end
       from, at = from + 1, at + 1
     end
     if byte ~= result[at] or byte == 0 then
-      return nil, at
+      return nil, at, from
     end
     from, at = from + 1, at + 1
   end
 end
 
--- Compares the record at `from` with `,"a","b"` at `at`: where both end; nil if they differ, and
--- about where.
+-- Compares the record at `from` with `,"a","b"` at `at`: where both end; nil if they differ, about
+-- where, and whether the record has no end.
 local function compare(sent, from, sent_size, result, at, result_size)
   local stop = find(sent, LINE_FEED, from, sent_size)
   if stop < 0 then
-    return nil, at
+    return nil, at, true
   end
   while true do
     if result[at] ~= COMMA or result[at + 1] ~= QUOTE then
@@ -44,14 +44,15 @@ local function compare(sent, from, sent_size, result, at, result_size)
     end
     at = at + 2
     if sent[from] == QUOTE then
-      from, at = compare_quoted(sent, from, result, at)
+      local differs
+      from, at, differs = compare_quoted(sent, from, result, at)
       if not from then
-        return nil, at
+        return nil, at, differs >= sent_size
       end
       if from > stop then
         stop = find(sent, LINE_FEED, from, sent_size)
         if stop < 0 then
-          return nil, at
+          return nil, at, true
         end
       end
     else
@@ -114,23 +115,28 @@ local out_size = 1024
 local out = BUFFER(out_size)
 local place = ffi.new("uint32_t[1]")
 
--- sent, sent_size: where whole records are. result, result_size: where what comes next of the results is, all of it if
--- `is_last`. others, others_size: what did not succeed, in order, each as `,"a","b"` and a line feed; `other`: where
--- the next is. A zero follows each of the three.
+-- sent, sent_size, sent_is_last: where what comes next of the records that were sent is, and whether nothing follows it.
+-- result, result_size, is_last: the same of the results. others, others_size: what did not succeed, in order, each as
+-- `,"a","b"` and a line feed; `other`: where the next is. A zero follows each of the three.
 --
 -- Gives nil if they do not fit; else `Id,true` of each that succeeded, the places of the others as
--- 32-bit numbers, and how far it came: in sent, in result, in others, and in records. It may come
--- less far than sent goes if result does.
-return function(sent, sent_size, result, result_size, is_last, others, others_size, other)
+-- 32-bit numbers, and how far it came: in sent, in result, in others, and in records. It ends before a record of which
+-- either has only the beginning.
+return function(sent, sent_size, sent_is_last, result, result_size, is_last, others, others_size, other)
   local sent_at, result_at, others_at = bytes_at(sent), bytes_at(result), bytes_at(others)
   local from, at, size, records = 0, 0, 0, 0
   local places = {}
   while from < sent_size do
-    local following, ended
+    local following, ended, is_short
     if other < others_size then
-      following, ended = compare(sent_at, from, sent_size, others_at, other, others_size)
+      following, ended, is_short = compare(sent_at, from, sent_size, others_at, other, others_size)
     end
-    if following then
+    if is_short then
+      if sent_is_last then
+        return nil
+      end
+      break
+    elseif following then
       other = ended
       place[0] = records
       places[#places + 1] = ffi.string(place, 4)
@@ -145,9 +151,10 @@ return function(sent, sent_size, result, result_size, is_last, others, others_si
       if not length then
         return nil
       end
-      following, ended = compare(sent_at, from, sent_size, result_at, at + length + (is_created and 9 or 10), result_size)
+      local result_from = at + length + (is_created and 9 or 10)
+      following, ended, is_short = compare(sent_at, from, sent_size, result_at, result_from, result_size)
       if not following then
-        if not is_last and ended + 2 >= result_size then
+        if (is_short and not sent_is_last) or (not is_short and not is_last and ended + 2 >= result_size) then
           break
         end
         return nil

@@ -23,6 +23,7 @@ from runner.tables.results.quoted_records import (
     quoted_records,
 )
 from runner.tables.results.succeeded_lines import Piece, SucceededLines
+from runner.tables.window import Window
 
 OWN_COLUMNS = ("sf__id", "sf__created")
 """Those of succeeded rows before the columns that were sent, in lower case."""
@@ -223,12 +224,7 @@ class _CompiledSearch:
         self, compare: Callable[..., Any], results: BufferedReader, others: Sequence[bytes]
     ) -> None:
         self._compare = compare
-        self._results = results
-        self._read = bytearray(_READ_BYTES + 1)
-        """What was read of the results and not compared, and a zero."""
-        self._size = 0
-        """How much of it was read."""
-        self._is_last = False
+        self._results = Window(results, _READ_BYTES)
         self._others = b"".join(each.replace(LINE_FEED_IN_VALUE, b"\n") + b"\n" for each in others)
         self._others_at = address_of(self._others)
         self._next_other = 0
@@ -237,49 +233,42 @@ class _CompiledSearch:
         """A line `Id,true` of each row that succeeded, and the places of the others."""
         texts: list[bytes] = []
         others: list[int] = []
-        start = at = 0
-        content = rows.file.read_bytes()
-        if LINE_FEED_IN_VALUE in content:
-            raise _OtherwiseError
-        sent = address_of(content)
-        while at < len(content):
-            self._read_on()
-            lines, places, compared, records = self._go_on(sent + at, len(content) - at)
-            texts.append(lines)
-            others += [start + place for place in places]
-            start += records
-            at += compared
+        start = 0
+        with rows.file.open("rb") as stream:
+            sent = Window(stream, _READ_BYTES)
+            sent.read_on()
+            while sent.size:
+                self._results.read_on()
+                lines, places, records = self._go_on(sent)
+                texts.append(lines)
+                others += [start + place for place in places]
+                start += records
+                sent.read_on()
         if start != rows.records:
             raise _OtherwiseError
         return b"".join(texts), others
 
     def check_end(self) -> None:
         """Check that no result is left."""
-        self._read_on()
-        if self._next_other < len(self._others) or self._size:
+        self._results.read_on()
+        if self._next_other < len(self._others) or self._results.size:
             raise _OtherwiseError
 
-    def _read_on(self) -> None:
-        """Fill what is read of the results."""
-        with memoryview(self._read) as read:
-            while not self._is_last and self._size < len(read) - 1:
-                more = self._results.readinto(read[self._size : -1])
-                self._size += more
-                self._is_last = not more
-            read[self._size] = 0
-
-    def _go_on(self, sent: int, size: int) -> tuple[bytes, Sequence[int], int, int]:
-        """Compare what was sent as far as what is read of the results goes, and say how far."""
-        result = address_of(self._read), self._size
+    def _go_on(self, sent: Window) -> tuple[bytes, Sequence[int], int]:
+        """Compare as many records as are whole in both windows."""
+        if sent.has(LINE_FEED_IN_VALUE):
+            raise _OtherwiseError
+        results = self._results
         others = self._others_at, len(self._others), self._next_other
-        found = self._compare(sent, size, *result, self._is_last, *others)
+        found = self._compare(*sent.place, *results.place, *others)
         if found is None:
             raise _OtherwiseError
         lines, places, compared, used, self._next_other, records = found
-        if not compared:  # a record is longer than what is read
-            if self._is_last:
+        if not compared:
+            if sent.is_last and results.is_last:
                 raise _OtherwiseError
-            self._read += bytes(len(self._read))
-        self._size -= used
-        self._read[: self._size] = self._read[used : used + self._size]
-        return lines, array("I", places), compared, records
+            sent.widen()
+            results.widen()
+        sent.use(compared)
+        results.use(used)
+        return lines, array("I", places), records

@@ -45,9 +45,9 @@ local out = BUFFER(out_size)
 -- lines: `Id,true` of each row that has one, each with a line feed. first: the number of the first
 -- row. others: the rows without a line, in order, as 64-bit numbers.
 --
--- Gives a function that takes the address and the size of some records, and the bytes after which to stop at the next
--- one. It gives the lines of the file, the records without one, how many these are, how many records there were, and
--- where it stopped. Called with no records, it says whether all lines were used, and no more were needed.
+-- Gives a function that takes where what comes next of the records is, its size, and whether nothing follows it. It
+-- gives the lines of the file, the records without one, how many these are, how many records there were, and where the
+-- last whole one ends. Called with nothing, it says whether all lines were used, and no more were needed.
 return function(lines, first, others)
   local digits = BUFFER(MOST_DIGITS)
   local text = string.format("%d", first)
@@ -55,7 +55,7 @@ return function(lines, first, others)
   ffi.copy(digits + start, text, #text)
   local row, line, other, is_short = first, 0, 0, false
 
-  return function(address, content_size, enough)
+  return function(address, content_size, is_last)
     -- A pointer does not keep its string: these strings are named here, so they stay.
     local lines_at, lines_size = ffi.cast(BYTES, lines), #lines
     local other_rows, others_size = ffi.cast("const uint64_t *", others), #others / 8
@@ -65,13 +65,13 @@ return function(lines, first, others)
     end
     local left = {}
     local from, size, began = 0, 0, row
-    while from < content_size and from < enough do
+    while from < content_size do
       local stop = find(content_at, LINE_FEED, from, content_size)
       if stop >= 0 and find(content_at, QUOTE, from, stop) >= 0 then
         stop = end_of_quoted(content_at, from, stop, content_size)
       end
       if stop < 0 then
-        is_short = true
+        is_short = is_last
         break
       end
       if other < others_size and other_rows[other] == row then

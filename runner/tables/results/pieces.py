@@ -10,14 +10,14 @@ from array import array
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from functools import partial
-from io import BytesIO
+from io import SEEK_END, BufferedIOBase, BufferedReader, BytesIO
 from itertools import chain, compress, islice
 from pathlib import Path
 from typing import IO, Protocol
 
 from msgspec import Struct
 
-from runner.luajit import address_of, compiled
+from runner.luajit import compiled
 from runner.outcome import Counts, RowStatus
 from runner.tables.database import UnreadableRowsError
 from runner.tables.plain_csv import (
@@ -29,6 +29,7 @@ from runner.tables.plain_csv import (
 from runner.tables.results.succeeded_lines import SucceededLines, SucceededRows
 from runner.tables.staging.chunk import RowChunk
 from runner.tables.staging.rows import StagedRows
+from runner.tables.window import Window
 
 IN_DOUBT_FILE = f"{RowStatus.IN_DOUBT}.csv"
 """Written only if rows are in doubt."""
@@ -51,6 +52,7 @@ _PUT_TOGETHER = Path(__file__).with_suffix(".lua")
 _COMPILED_BYTES = 32_000
 """Records put together at once: so few that they stay in the processor's cache."""
 _READ_BYTES = 64_000
+_IS_LAST = True
 _MOST_BYTES_IN_MEMORY = 16_000_000
 """Of a piece: a few times what the rows of a chunk mostly take."""
 
@@ -167,28 +169,43 @@ class PieceWriter(Struct, frozen=True):
 
     def _lines(self, chunk: RowChunk, known: SucceededRows, left: list[bytes]) -> Iterator[bytes]:
         """The lines of rows that succeeded; the records of the others are added to `left`."""
-        content = self._content(chunk)
         put_together = None
         if not self.staging.files:
-            put_together = compiled(_PUT_TOGETHER, len(content))
+            put_together = compiled(_PUT_TOGETHER, chunk.read_file.stat().st_size)
         if put_together is None:
-            records = _records(content, chunk)
+            records = _records(self._content(chunk), chunk)
             left += [records[row - known.first_row] for row in known.others]
             yield from known.after(records, self.staging.files)
             return
-        others = array("Q", known.others).tobytes()
-        following = put_together(known.text, known.first_row, others)
-        start = address_of(content)
-        rows, at, used = 0, 0, 1
-        while used and at < len(content):
-            where = start + at, len(content) - at
-            text, rest, missing, count, used = following(*where, _COMPILED_BYTES)
-            left += records_of(rest, missing)
-            rows += count
-            at += used
-            yield text
-        if rows != chunk.rows or not following(0, 0, 0):
+        following = put_together(known.text, known.first_row, array("Q", known.others).tobytes())
+        with self._stream(chunk) as stream:
+            window = Window(stream, _COMPILED_BYTES)
+            window.read_on()
+            rows = 0
+            while window.size:
+                text, rest, missing, count, used = following(*window.place)
+                if not used:
+                    if window.is_last:
+                        break
+                    window.widen()
+                left += records_of(rest, missing)
+                rows += count
+                window.use(used)
+                window.read_on()
+                yield text
+        if rows != chunk.rows or not following(0, 0, _IS_LAST):
             raise _other_rows(chunk)
+
+    def _stream(self, chunk: RowChunk) -> BufferedIOBase:
+        """What `_content` gives, without reading it if the file has just that."""
+        columns = tuple(self.staging.source_columns)
+        has_own = len(self.own) == len(columns) and chunk.dialect.columns == columns
+        if has_own and chunk.dialect.is_plain(columns) and chunk.is_sent_as_read:
+            stream = chunk.read_file.open("rb")
+            if _ends_line(stream):
+                return stream
+            stream.close()
+        return BytesIO(self._content(chunk))
 
     def _content(self, chunk: RowChunk) -> bytes:
         """The source's own cells of each row, as plain CSV."""
@@ -244,6 +261,14 @@ def plain_content(chunk: RowChunk, columns: Sequence[str]) -> bytes | None:
     if chunk.is_sent_as_read or is_plain(content, chunk.rows, len(columns)):
         return content
     return None
+
+
+def _ends_line(stream: BufferedReader) -> bool:
+    """Whether a line feed is the last of a file; it is at its start then."""
+    stream.seek(-min(1, stream.seek(0, SEEK_END)), SEEK_END)
+    is_line_feed = stream.read(1) == b"\n"
+    stream.seek(0)
+    return is_line_feed
 
 
 def _where(signs: bytes, sign: int) -> bytes:

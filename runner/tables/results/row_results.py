@@ -265,7 +265,9 @@ class RowResults:
 
                 return_free_memory()  # what the threads that sent have left
             writer = self._piece_writer([place for place, _ in own], added, passed)
-            for pieces in parallel_map(writer.write, chunks):
+            # Without DuckDB, a piece takes as long as writing one: more threads only take memory.
+            threads = None if self._table.is_made else 1
+            for pieces in parallel_map(writer.write, chunks, threads):
                 for status in tuple(pieces):
                     before = outs[status].tell()
                     outs[status].writelines(pieces.pop(status))
