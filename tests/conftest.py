@@ -12,6 +12,7 @@ from runner import redaction
 from tests.laid_out import copy_layouts
 from tests.postgresql import PROGRAMS, cluster, url_of
 from tests.prepared import prepare
+from tests.reused_databases import left_behind, reuse_databases
 
 ONE_WORKER = (
     "tests/contract/",
@@ -33,6 +34,7 @@ def pytest_configure(config):
     prepare(config)
     ssl.create_default_context = _of_machine_once(ssl.create_default_context)
     copy_layouts()
+    reuse_databases()
 
 
 def _of_machine_once(made):
@@ -108,6 +110,12 @@ def pytest_collection_modifyitems(config, items):
 def pytest_collection_finish():
     gc.enable()
     gc.freeze()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _no_settings_of_other_tests():
+    yield
+    assert left_behind() == []
 
 
 @pytest.fixture(scope="session")
