@@ -20,8 +20,9 @@ from msgspec.structs import replace
 from runner.errors import SourceError, UsageError
 from runner.job.endpoints import FileFormat, FileShape
 from runner.local_org import exact_numbers
-from runner.tables.sources.chunks import open_text, unreadable
+from runner.tables.sources.chunks import open_text
 from runner.tables.sources.csv import START_BYTES, detect
+from runner.tables.unchanged import unreadable
 
 EXPORT_FILE = "export.json"
 _ENDINGS = (".csv", ".tsv", ".txt")

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Protocol
 
 from runner.errors import SourceError
 from runner.job.endpoints import Compression
+from runner.tables.unchanged import UnchangedFile
 
 if TYPE_CHECKING:
     from typing_extensions import Buffer
@@ -33,9 +34,10 @@ def open_compressed(path: Path, compression: Compression) -> BinaryIO:
 
     Raises:
         OSError: It cannot be opened.
-        SourceError: Later, on reading: it is not compressed like this, is damaged or cut off.
+        SourceError: Later, on reading: it is not compressed like this, is damaged or cut off, or
+            changes meanwhile.
     """
-    stream = path.open("rb")
+    stream = io.BufferedReader(UnchangedFile(path))
     return io.BufferedReader(_Decompressed(path, stream, compression), BLOCK_BYTES)
 
 

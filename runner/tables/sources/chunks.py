@@ -19,7 +19,7 @@ from typing import BinaryIO, Protocol, TextIO
 
 from runner.errors import SourceError
 from runner.job.endpoints import Compression, FileShape
-from runner.tables.compression import open_compressed
+from runner.tables.unchanged import UnchangedFile, unreadable
 
 CHUNK_BYTES = 4_000_000
 _BLOCK_BYTES = 1_000_000
@@ -51,7 +51,7 @@ def file_blocks(
         digest: Updated with every block.
 
     Raises:
-        SourceError: The file cannot be read or decompressed.
+        SourceError: The file cannot be read or decompressed, or changes meanwhile.
     """
     try:
         with _open(path, compression) as stream:
@@ -81,7 +81,9 @@ def open_text(path: Path, shape: FileShape) -> TextIO:
 
 def _open(path: Path, compression: Compression) -> BinaryIO:
     if compression is Compression.NONE:
-        return path.open("rb")
+        return io.BufferedReader(UnchangedFile(path), _BLOCK_BYTES)
+    from runner.tables.compression import open_compressed
+
     return open_compressed(path, compression)
 
 
@@ -160,14 +162,6 @@ def _last_record_end(block: bytes, quote: bytes, odd: int) -> int:
             return end + 1
         stop = end
     return 0
-
-
-def unreadable(path: Path, error: OSError) -> SourceError:
-    """The error for a source that cannot be opened or read."""
-    return SourceError(
-        f"{path} cannot be read: {error.strerror or error}.",
-        hint="Check the path in `from` and the file's permissions.",
-    )
 
 
 def _undecodable(path: Path, encoding: str, offset: int, line: int) -> SourceError:

@@ -38,11 +38,10 @@ from runner.tables.sources.chunks import (
     decoded,
     encoding_hint,
     file_blocks,
-    unreadable,
 )
-from runner.tables.sources.footer import without_footer
 from runner.tables.sources.header import check_header, named_columns
 from runner.tables.sql import CsvDialect
+from runner.tables.unchanged import unreadable
 
 if TYPE_CHECKING:
     from runner.tables.sources.partitions import AnyPartition
@@ -243,6 +242,13 @@ def open_csv(path: Path, shape: FileShape) -> Records:
     return records
 
 
+def normalized(path: Path, shape: FileShape, to: Path) -> Records:
+    """Open a CSV file through the slow, exact reader, which few files need."""
+    from runner.tables.sources.csv_normalize import normalize_csv
+
+    return normalize_csv(path, shape, to)
+
+
 def preamble(start: bytes, skip_rows: int) -> bytes:
     """What comes before the header in UTF-8: Excel's line `sep=;`, and the lines to skip."""
     lines = rb"(?:[^\r\n]*(?:\r\n|\n|\r|\Z)){%d}" % skip_rows
@@ -319,6 +325,8 @@ def _delimiter(start: bytes, shape: FileShape) -> str:
     lines = text.splitlines(keepends=True)[shape.skip_rows :]
     is_cut = len(start) >= START_BYTES
     if shape.skip_last and not is_cut:
+        from runner.tables.sources.footer import without_footer
+
         lines = list(without_footer(lines, shape.skip_last, blank_line(shape), []))
     text = "".join(lines).lstrip("\r\n")
     widths = {

@@ -20,7 +20,6 @@ from runner.files import unwritable
 from runner.tables.database import UnreadableRowsError, duckdb_error
 from runner.tables.sources.chunks import CHUNK_BYTES, UncutError, cut_chunks, file_blocks
 from runner.tables.sources.csv import PLAIN_CSV, header_bytes
-from runner.tables.sources.csv_normalize import rewrite_csv
 from runner.tables.sql import CsvDialect, literal, name, read_csv, without_mark
 
 Result = TypeVar("Result")
@@ -139,6 +138,8 @@ def _relation(files: Iterator[Path], columns: Sequence[str]) -> str:
 def _rewrite(
     file: Path, columns: Sequence[str], scratch: Path, refusal: Exception, *, header: bool
 ) -> Path:
+    from runner.tables.sources.csv_normalize import rewrite_csv
+
     shape = PLAIN_CSV if header else replace(PLAIN_CSV, header=tuple(columns))
     rewritten = scratch / "rewritten.csv"
     try:

@@ -30,13 +30,13 @@ from runner.tables.sources.csv import (
     STANDARD_INPUT,
     Records,
     RowsSource,
+    normalized,
     open_csv,
     own_columns,
     plain_csv,
     shown_as,
     size_of,
 )
-from runner.tables.sources.csv_normalize import normalize_csv
 from runner.tables.sources.header import (
     EmptySourceError,
     MergedColumns,
@@ -346,8 +346,8 @@ def _with_rows(files: list[Path], shape: FileShape) -> list[Path]:
 def _read_csv(file: Path, shape: FileShape, to: Path, disk: Disk) -> Records:
     records = open_csv(file, shape)
     if not records.only_normalized:
-        return replace(records, normalize=partial(normalize_csv, file, records.shape))
-    normal = normalize_csv(file, records.shape, to)
+        return replace(records, normalize=partial(normalized, file, records.shape))
+    normal = normalized(file, records.shape, to)
     disk.add(size_of(to))
     return replace(normal, notes=(*records.notes, *normal.notes))
 

@@ -5,7 +5,8 @@ Knows Parquet's types and how each is written as text. Knows nothing of fields.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,10 +21,12 @@ from runner.tables.sources.value_texts import FLOATS, NUMBER_MACROS
 from runner.tables.sources.written import WITH_NAN
 from runner.tables.sql import copy_csv, literal, name
 from runner.tables.sql import read_parquet as relation
+from runner.tables.unchanged import stamp_of, unchanged
 
 if TYPE_CHECKING:
     from runner.tables import duckdb
-    from runner.tables.sources.partitions import Partition, Stamp
+    from runner.tables.sources.partitions import Partition
+    from runner.tables.unchanged import Stamp
 
 
 _MOST_DIGITS = 38
@@ -46,17 +49,14 @@ def read_parquet(path: Path, to: Path) -> Records:
     """Write the rows of a Parquet file as CSV.
 
     Raises:
-        SourceError: As `parquet_columns`, or the file is damaged.
+        SourceError: As `parquet_columns`, or the file is damaged, or changes meanwhile.
     """
-    from runner.tables import duckdb
-
     database = Database(to.parent)
     try:
-        types = _described(database.connection, path)
-        columns = check_header(path, tuple(types))
-        return write_rows(database, path, columns, types, relation([path]), to)
-    except duckdb.Error as error:
-        raise _unreadable(path, error) from error
+        with unchanged(path), _duckdb_errors(path):
+            types = _described(database.connection, path)
+            columns = check_header(path, tuple(types))
+            return write_rows(database, path, columns, types, relation([path]), to)
     finally:
         database.close()
 
@@ -72,17 +72,14 @@ def describe_parquet(path: Path, most_rows: int) -> Records:
         SourceError: As `read_parquet`.
     """
     from runner.tables import duckdb
-    from runner.tables.sources.partitions import stamp_of
 
     stamp = stamp_of(path)
     with duckdb.connect(":memory:") as connection:
         types = _described(connection, path)
         columns = check_header(path, tuple(types))
-        try:
+        with _duckdb_errors(path):
             has_nan = _with_nan(connection, types, relation([path]))
             groups = connection.execute(_GROUPS.format(literal(str(path)))).fetchall()
-        except duckdb.Error as error:
-            raise _unreadable(path, error) from error
     written = {clean_name(column): WITH_NAN for column in has_nan}
     partitions = _joined(path, stamp, groups, most_rows)
     return Records(path, columns, PLAIN_CSV, iter(()), written=written, partitions=partitions)
@@ -122,18 +119,15 @@ def read_partition(partition: Partition, to: Path) -> Records:
     Raises:
         SourceError: As `read_parquet`.
     """
-    from runner.tables import duckdb
-
     path, last = partition.file, partition.first + partition.rows
     database = Database(to.parent)
     try:
-        types = _described(database.connection, path)
-        rows = relation([path], ", file_row_number = true")
-        of_partition = f"file_row_number >= {partition.first} AND file_row_number < {last}"
-        _write(database, types, f"{rows} WHERE {of_partition}", to)
-        return spooled(path, check_header(path, tuple(types)), to)
-    except duckdb.Error as error:
-        raise _unreadable(path, error) from error
+        with unchanged(path), _duckdb_errors(path):
+            types = _described(database.connection, path)
+            rows = relation([path], ", file_row_number = true")
+            of_partition = f"file_row_number >= {partition.first} AND file_row_number < {last}"
+            _write(database, types, f"{rows} WHERE {of_partition}", to)
+            return spooled(path, check_header(path, tuple(types)), to)
     finally:
         database.close()
 
@@ -182,13 +176,9 @@ def _with_nan(
 
 
 def _described(connection: duckdb.DuckDBPyConnection, path: Path) -> dict[str, str]:
-    from runner.tables import duckdb
-
-    try:
+    with _duckdb_errors(path):
         asked = f"DESCRIBE FROM {relation([path])}"
         types = {row[0]: str(row[1]) for row in connection.execute(asked).fetchall()}
-    except duckdb.Error as error:
-        raise _unreadable(path, error) from error
     for column, kind in types.items():
         if kind.startswith(_NESTED) or kind.endswith("]"):
             raise SourceError(
@@ -224,6 +214,16 @@ def _cell(column: str, kind: str) -> str:
         return f"coalesce(float_text(CAST({cell} AS VARCHAR)), '')"
     # A blank is written as two quotes: one NULL alone would be an empty line, which is not a row.
     return f"coalesce(CAST({cell} AS VARCHAR), '')"
+
+
+@contextmanager
+def _duckdb_errors(path: Path) -> Iterator[None]:
+    from runner.tables import duckdb
+
+    try:
+        yield
+    except duckdb.Error as error:
+        raise _unreadable(path, error) from error
 
 
 def _unreadable(path: Path, error: duckdb.Error) -> SourceError:

@@ -13,20 +13,11 @@ from typing import BinaryIO
 from msgspec import Struct
 
 from runner.credentials import SecretReference
-from runner.errors import SourceError
-from runner.tables.sources.chunks import unreadable
+from runner.tables.unchanged import Stamp, check_unchanged, unreadable
 
 _BLOCK_BYTES = 1 << 20
 _ENDING_BYTES = 8
 """Of a Parquet file: the size of its footer, and its mark."""
-
-
-class Stamp(Struct, frozen=True):
-    """By which a file differs from a later one of its name on the same machine."""
-
-    size: int
-    changed_ns: int
-    inode: int
 
 
 class Partition(Struct, frozen=True, tag="file"):
@@ -56,19 +47,6 @@ class TablePartition(Struct, frozen=True, tag="table"):
 
 
 AnyPartition = Partition | TablePartition
-
-
-def stamp_of(file: Path) -> Stamp:
-    """The stamp of a file.
-
-    Raises:
-        SourceError: It is not there.
-    """
-    try:
-        found = file.stat()
-    except OSError as error:
-        raise unreadable(file, error) from error
-    return Stamp(found.st_size, found.st_mtime_ns, found.st_ino)
 
 
 def digest_of(partition: Partition) -> str:
@@ -104,8 +82,4 @@ def check_same(partition: Partition) -> None:
     Raises:
         SourceError: It has, or is not there any more.
     """
-    if stamp_of(partition.file) != partition.stamp:
-        raise SourceError(
-            f"{partition.file} has changed while it was being read.",
-            hint="Run again once nobody writes to it.",
-        )
+    check_unchanged(partition.file, partition.stamp)

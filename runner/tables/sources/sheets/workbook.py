@@ -22,6 +22,7 @@ from runner.tables.sources.sheets.texts import StoredTexts
 from runner.tables.sources.sheets.xls import SIGNATURE, XlsWorkbook
 from runner.tables.sources.sheets.xlsb import XlsbWorkbook
 from runner.tables.sources.sheets.xlsx import XlsxWorkbook
+from runner.tables.unchanged import unchanged
 
 _DAMAGED = (
     BadZipFile,
@@ -40,16 +41,16 @@ _DAMAGED = (
 
 @contextmanager
 def opened_workbook(path: Path, folder: Path | None) -> Iterator[Workbook]:
-    """Open a file with sheets.
+    """Open a file with sheets; it may not change before the block ends.
 
     Args:
         path: The file.
         folder: For texts that are not kept in memory; None: the system's.
 
     Raises:
-        SourceError: It is no such file, or damaged; also while its rows are read.
+        SourceError: It is no such file, damaged, or changed; also while its rows are read.
     """
-    try:
+    with unchanged(path), _damage_named(path):
         with path.open("rb") as stream:
             start = stream.read(len(SIGNATURE))
         if start == SIGNATURE:
@@ -61,6 +62,12 @@ def opened_workbook(path: Path, folder: Path | None) -> Iterator[Workbook]:
         else:
             with ZipFile(path) as book, tempfile.TemporaryFile(dir=folder) as file:
                 yield _in_archive(book, StoredTexts(file))
+
+
+@contextmanager
+def _damage_named(path: Path) -> Iterator[None]:
+    try:
+        yield
     except _DAMAGED as error:
         reason = f"{error.args[0]}" if isinstance(error, KeyError) else str(error)
         raise SourceError(
