@@ -6,7 +6,6 @@ Knows formats. Knows nothing of where the file goes.
 from __future__ import annotations
 
 import codecs
-import json
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -18,7 +17,6 @@ from runner.errors import StateError
 from runner.job.endpoints import Compression, FileFormat, FileShape
 from runner.tables.compression import write_compressed
 from runner.tables.database import Database, copy_parquet, storage_errors
-from runner.tables.field_types import FieldKind
 from runner.tables.sources.csv import PLAIN_CSV
 from runner.tables.sql import literal, name
 from runner.tables.staging.canonical_values import open_database
@@ -29,9 +27,9 @@ from runner.tables.targets.column_types import (
     typed_cell,
     with_query_rows,
 )
+from runner.tables.targets.json_lines import json_line, write_json_lines
 from runner.tables.targets.rest_rows import QueryColumn
 
-_JSON_NUMBER = r"-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?"
 _COPY_BYTES = 1 << 20
 Columns = Sequence[QueryColumn] | None
 Writer = Callable[[Path, Path, FileShape, Columns], None]
@@ -88,34 +86,11 @@ def _csv(rows: Path, to: Path, shape: FileShape, _columns: Columns) -> None:
 
 
 def _json_lines(rows: Path, to: Path, shape: FileShape, columns: Columns) -> None:
+    if _is_utf8(shape.encoding) and write_json_lines(rows, to, columns):
+        return
     line = json_line(column_names(rows), columns)
     options = "FORMAT csv, HEADER false, QUOTE '', ESCAPE '', DELIMITER '\x1f'"
     _copy(rows, to, f"SELECT {line}", options, shape.encoding)
-
-
-def json_line(header: Sequence[str], columns: Columns) -> str:
-    """Write the SQL that gives a row as a JSON object."""
-    kinds = {each.name.lower(): each.kind for each in columns or ()}
-    # Built as text: DuckDB's own JSON writer converts numbers to doubles. `concat` makes a line in
-    # one step, where `||` would copy it for each of its parts.
-    members = [
-        literal(f"{',' if at else '{'}{json.dumps(c)}:") + f", {_json(c, kinds.get(c.lower()))}"
-        for at, c in enumerate(header)
-    ]
-    return f"concat({', '.join(members)}, '}}')" if members else "'{}'"
-
-
-def _json(column: str, kind: FieldKind | None) -> str:
-    """Write the SQL that gives a cell as JSON text; numbers keep their digits."""
-    cell = name(column)
-    text = f"coalesce(CAST(to_json({cell}) AS VARCHAR), 'null')"
-    is_json = {
-        FieldKind.BOOLEAN: f"{cell} IN ('true', 'false')",
-        FieldKind.INTEGER: f"regexp_full_match({cell}, {literal(_JSON_NUMBER)})",
-        FieldKind.NUMBER: f"regexp_full_match({cell}, {literal(_JSON_NUMBER)})",
-        FieldKind.JSON: f"{cell} IS NOT NULL",
-    }.get(kind or FieldKind.TEXT)
-    return f"CASE WHEN {is_json} THEN {cell} ELSE {text} END" if is_json else text
 
 
 def _json_array(rows: Path, to: Path, shape: FileShape, columns: Columns) -> None:

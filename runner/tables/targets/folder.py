@@ -34,7 +34,8 @@ from runner.tables.targets.column_types import (
     widen,
     with_query_rows,
 )
-from runner.tables.targets.file import Columns, json_line, target_errors
+from runner.tables.targets.file import Columns, target_errors
+from runner.tables.targets.json_lines import json_line
 from runner.tables.targets.kept_parquet import join_parquet, parts_of
 
 _ENDINGS = {Compression.NONE: "", Compression.GZIP: ".gz", Compression.ZSTD: ".zst"}
