@@ -10,9 +10,10 @@ from __future__ import annotations
 import shutil
 from base64 import b64encode
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from http import HTTPStatus
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 from urllib.error import HTTPError
 from urllib.parse import unquote, urlsplit, urlunsplit
 from urllib.request import Request, urlopen
@@ -47,6 +48,10 @@ def fetch(url: str, to: Path) -> Path:
     return to
 
 
+_WHOLE = frozenset({HTTPStatus.OK, HTTPStatus.NON_AUTHORITATIVE_INFORMATION})
+"""Other answers are a part of a file, or say that it is being made."""
+
+
 def _download(url: str, out: BinaryIO) -> None:
     """Download over HTTP, decoded here: clients accept a gzip stream that is cut off."""
     parts = urlsplit(url)
@@ -58,6 +63,8 @@ def _download(url: str, out: BinaryIO) -> None:
         basic = f"Basic {b64encode(pair.encode()).decode()}"
         request.add_unredirected_header("Authorization", basic)  # not for another host
     with urlopen(request, timeout=_WAIT_SECONDS) as answer:  # noqa: S310 - http or https
+        if answer.status not in _WHOLE:
+            raise _CutError(f"came with the status {answer.status} instead of 200")
         encoding = answer.headers.get("Content-Encoding", "")
         if answer.length is None and not answer.chunked:
             raise _UnknownLengthError
@@ -75,15 +82,32 @@ class _CutError(Exception):
 
 
 def send(file: Path, url: str) -> None:
-    """Upload a file.
+    """Upload a file; where that ends early, an object store keeps what it had.
 
     Raises:
         StateError: It cannot be written.
     """
     fsspec = extra("fsspec", "remote", shown_url(url), StateError)
     errors = _store_errors(url, StateError, "written")
-    with errors, file.open("rb") as read, fsspec.open(url, "wb") as out:
-        shutil.copyfileobj(read, out, _COPY_BYTES)
+    with errors, file.open("rb") as read:
+        out = fsspec.open(url, "wb").open()
+        try:
+            shutil.copyfileobj(read, out, _COPY_BYTES)
+        except BaseException:
+            _give_up(out, fsspec.spec.AbstractBufferedFile)
+            raise
+        out.close()
+
+
+def _give_up(out: Any, buffered: Any) -> None:  # noqa: ANN401 - of the store's own library
+    """Leave a file unwritten: to close it would make an object of what has been sent so far."""
+    if not isinstance(out, buffered):
+        with suppress(Exception):
+            out.close()
+        return
+    out.closed = True
+    with suppress(Exception):
+        out.discard()  # parts that have been sent
 
 
 @contextmanager

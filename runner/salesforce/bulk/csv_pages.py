@@ -95,6 +95,8 @@ class CsvPage:
             for chunk in chunks:
                 if not self._ends.count:
                     self.header += chunk.partition(b"\n")[0]
+                if b"\0" in chunk:
+                    raise self._damaged("it has the character U+0000, which no org stores")
                 decoder.decode(chunk)
                 self._count(chunk)
                 yield chunk
@@ -114,7 +116,7 @@ class CsvPage:
             expected: Its records, where they are known from elsewhere.
 
         Raises:
-            DamagedAnswerError: It has another number of records, or is no CSV.
+            DamagedAnswerError: It has another number of records or values, or is no CSV.
         """
         if self.header.lstrip()[:1] in {b"<", b"{", b"["}:
             raise self._damaged("it is not CSV")
@@ -127,6 +129,8 @@ class CsvPage:
         for wanted in (self.declared, expected):
             if wanted is not None and self.records != wanted:
                 raise self._damaged(f"{self.records:,} of {wanted:,} records arrived")
+        if self.header and self._ends.commas != (self.records + 1) * (_cells(self.header) - 1):
+            raise self._damaged("a record has more values or fewer than the header")
 
     def _count(self, chunk: bytes) -> None:
         began_in_quotes = self._ends.in_quotes

@@ -1,8 +1,10 @@
--- Counts the line feeds of a CSV that are not in quotes, eight bytes at a time.
+-- Counts the line feeds and the commas of a CSV that are not in quotes, eight bytes at a time.
 
-local band, bor, bxor, bnot, rshift = bit.band, bit.bor, bit.bxor, bit.bnot, bit.rshift
-local QUOTES, LINE_FEEDS = 0x2222222222222222ULL, 0x0a0a0a0a0a0a0a0aULL
-local LOW_BITS, ONES = 0x7f7f7f7f7f7f7f7fULL, 0x0101010101010101ULL
+local band, bor, bxor, bnot, lshift, rshift = bit.band, bit.bor, bit.bxor, bit.bnot, bit.lshift, bit.rshift
+local QUOTES, LINE_FEEDS, COMMAS = 0x2222222222222222ULL, 0x0a0a0a0a0a0a0a0aULL, 0x2c2c2c2c2c2c2c2cULL
+local LOW_BITS, HIGH_BITS = 0x7f7f7f7f7f7f7f7fULL, 0x8080808080808080ULL
+local EVERY_SECOND, SUM = 0x00ff00ff00ff00ffULL, 0x0001000100010001ULL
+local MOST_WORDS = 255 -- for which a byte can count
 
 -- The highest bit of each byte of a word in which it is like `bytes`.
 local function marks(word, bytes)
@@ -10,52 +12,51 @@ local function marks(word, bytes)
   return bnot(bor(band(differ, LOW_BITS) + LOW_BITS, differ, LOW_BITS))
 end
 
--- Whether an odd number of bytes is marked: 0 or 1.
-local function parity(marked)
-  return tonumber(band(rshift(rshift(marked, 7) * ONES, 56), 1ULL))
+-- The sum of the bytes of a word.
+local function sum(counts)
+  return tonumber(rshift((band(counts, EVERY_SECOND) + band(rshift(counts, 8), EVERY_SECOND)) * SUM, 48))
 end
 
--- The marks before the first of them; bytes of a word begin with the lowest.
-local function before_first(marked)
-  return band(marked - 1, bnot(marked))
-end
+-- In memory: LuaJIT would allocate them in each round.
+local counts = ffi.new("uint64_t[2]") -- line feeds and commas, of each place in a word
+local inside = ffi.new("uint64_t[1]") -- all high bits within quotes, else none
 
--- The other line ends of a word that has several, as paragraphs do.
-local function count_others(ends, quotes, so_far, odd)
-  local lines = 0
-  ends = band(ends, ends - 1)
-  while ends ~= 0 do
-    lines = lines + 1 - bxor(odd, parity(bxor(so_far, band(quotes, before_first(ends)))))
-    ends = band(ends, ends - 1)
-  end
-  return lines
-end
-
-local so_far = ffi.new("uint64_t[1]") -- in memory: LuaJIT would allocate it in each round
-
--- address, size: of the text. odd: 1 if it begins within quotes, else 0. Gives the line feeds outside, and the same of its end.
+-- address, size: of the text. odd: 1 if it begins within quotes, else 0. Gives the line feeds outside, the same as `odd` of its end, and the commas outside.
 return function(address, size, odd)
   local bytes, words = bytes_at(address), ffi.cast(WORDS, bytes_at(address))
-  local whole, lines = math.floor(size / 8), 0
-  so_far[0] = 0
-  for place = 0, whole - 1 do
-    local word = words[place]
-    local quotes, ends = marks(word, QUOTES), marks(word, LINE_FEEDS)
-    if ends ~= 0 then
-      lines = lines + 1 - bxor(odd, parity(bxor(so_far[0], band(quotes, before_first(ends)))))
-      if band(ends, ends - 1) ~= 0 then
-        lines = lines + count_others(ends, quotes, so_far[0], odd)
+  local whole, lines, commas, first = math.floor(size / 8), 0, 0, 0
+  inside[0] = odd * HIGH_BITS
+  while first < whole do
+    local stop = math.min(first + MOST_WORDS, whole)
+    counts[0], counts[1] = 0, 0
+    for place = first, stop - 1 do
+      local word = words[place]
+      local quotes, within = marks(word, QUOTES), inside[0]
+      if quotes ~= 0 then
+        -- Marks each byte up to which there is an odd number of quotes; a word begins with its lowest byte.
+        quotes = bxor(quotes, lshift(quotes, 8))
+        quotes = bxor(quotes, lshift(quotes, 16))
+        within = bxor(within, quotes, lshift(quotes, 32))
+        inside[0] = rshift(within, 63) * HIGH_BITS
+      end
+      if within ~= HIGH_BITS then
+        local outside = bnot(within)
+        counts[0] = counts[0] + rshift(band(marks(word, LINE_FEEDS), outside), 7)
+        counts[1] = counts[1] + rshift(band(marks(word, COMMAS), outside), 7)
       end
     end
-    so_far[0] = bxor(so_far[0], quotes)
+    lines, commas = lines + sum(counts[0]), commas + sum(counts[1])
+    first = stop
   end
-  odd = bxor(odd, parity(so_far[0]))
+  odd = inside[0] == 0 and 0 or 1
   for place = 8 * whole, size - 1 do
     if bytes[place] == QUOTE then
       odd = 1 - odd
     elseif bytes[place] == LINE_FEED then
       lines = lines + 1 - odd
+    elseif bytes[place] == COMMA then
+      commas = commas + 1 - odd
     end
   end
-  return lines, odd
+  return lines, odd, commas
 end

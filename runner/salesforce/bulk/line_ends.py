@@ -1,6 +1,6 @@
-"""The line ends of a CSV that end its records: all that are not in quotes.
+"""The line ends and commas of a CSV that end its records and values: all that are not in quotes.
 
-Knows quotes and line feeds. Knows nothing of pages.
+Knows quotes, commas and line feeds. Knows nothing of pages.
 """
 
 from __future__ import annotations
@@ -10,8 +10,8 @@ from pathlib import Path
 from runner.luajit import address_of, compiled
 
 _COUNT = Path(__file__).with_suffix(".lua")
-_OTHERS = bytes(set(range(256)) - set(b'"\n'))
-"""Every byte that neither quotes nor ends a line."""
+_OTHERS = bytes(set(range(256)) - set(b'",\n'))
+"""Every byte that neither quotes nor ends anything."""
 
 
 class LineEnds:
@@ -20,6 +20,8 @@ class LineEnds:
     def __init__(self) -> None:
         self.count = 0
         """How many there were so far."""
+        self.commas = 0
+        """How many commas, outside quotes, too."""
         self.in_quotes = False
         """Whether the text so far ends within quotes."""
         self._size = 0
@@ -32,8 +34,9 @@ class LineEnds:
         if function is None:
             self._add(chunk)
         else:
-            count, odd = function(address_of(chunk), len(chunk), int(self.in_quotes))
+            count, odd, commas = function(address_of(chunk), len(chunk), int(self.in_quotes))
             self.count += count
+            self.commas += commas
             self.in_quotes = odd == 1
         return self.count - before
 
@@ -45,4 +48,5 @@ class LineEnds:
             marks = marks.replace(b'""', b"")
         parts = marks.split(b'"')
         self.count += sum(part.count(b"\n") for part in parts[::2])
+        self.commas += sum(part.count(b",") for part in parts[::2])
         self.in_quotes = len(parts) % 2 == 0

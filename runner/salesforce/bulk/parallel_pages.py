@@ -77,7 +77,8 @@ def save_in_parallel(  # noqa: PLR0913 - a path, and how it is called, counted a
         DamagedAnswerError: However often it was asked for, a page arrived short or garbled.
         OrgError: The org refused.
         StateError: The file cannot be written.
-        UnexpectedAnswerError: The pages form a loop, or one does not say how many rows it has.
+        UnexpectedAnswerError: The pages form a loop or are listed twice, or one does not say how
+            many rows it has.
     """
     with atomic_write(to) as temporary, temporary.open("w+b") as out:
 
@@ -142,11 +143,16 @@ class _PageList(msgspec.Struct, rename="camel"):
 
 def _urls(result: _Result) -> Iterator[str]:
     asked: set[str] = set()
+    listed: set[str] = set()
     following = f"{result.path}/resultPages"
     while following not in asked:
         asked.add(following)
         answer = read_json(result.session.request("GET", following), _PageList)
-        yield from (path_of(page.result_url) for page in answer.result_pages)
+        for url in (path_of(page.result_url) for page in answer.result_pages):
+            if url in listed:
+                raise UnexpectedAnswerError(f"The pages of {result.path} are listed more than once")
+            listed.add(url)
+            yield url
         further = answer.next_records_url or answer.next_record_url
         if answer.done or not further:
             return

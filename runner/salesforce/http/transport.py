@@ -78,7 +78,7 @@ class Transport:
 
         Raises:
             TransportError: There was no answer, or half of one.
-            DamagedAnswerError: Its body is cut off or corrupt.
+            DamagedAnswerError: Its body is cut off, corrupt or only a part.
             UsageError: It holds a secret, and its host may not be given one.
         """
         self._check_host(request)
@@ -93,6 +93,9 @@ class Transport:
             if answer.status == HTTPStatus.NO_CONTENT:
                 headers["content-length"] = "0"  # it cannot have a body, and need not say so
             asked = f"{request.method} {urlsplit(request.url).path}"
+            if answer.status == HTTPStatus.PARTIAL_CONTENT:
+                why = "it is a part (status 206) of what was asked for as a whole"
+                raise DamagedAnswerError(f"The answer to {asked}", why)
             chunks = _chunks(request, answer, may_be_empty=receive is None)
             if not HTTPStatus.OK <= answer.status < HTTPStatus.MULTIPLE_CHOICES:
                 return OrgResponse(answer.status, headers, _readable(chunks), request=asked)

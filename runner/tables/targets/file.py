@@ -15,7 +15,6 @@ from msgspec.structs import replace
 
 from runner.errors import StateError
 from runner.job.endpoints import Compression, FileFormat, FileShape
-from runner.tables.compression import write_compressed
 from runner.tables.database import Database, copy_parquet, storage_errors
 from runner.tables.sources.csv import PLAIN_CSV
 from runner.tables.sql import literal, name
@@ -66,6 +65,8 @@ def write_file(rows: Path, to: Path, shape: FileShape, columns: Columns) -> None
     temporary = rows.with_suffix(".uncompressed")
     try:
         _WRITERS[shape.format](rows, temporary, shape, columns)
+        from runner.tables.compression import write_compressed
+
         with temporary.open("rb") as read, write_compressed(to, shape.compression) as write:
             shutil.copyfileobj(read, write, _COPY_BYTES)
     finally:

@@ -12,13 +12,13 @@ import io
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import BinaryIO
 
 import msgspec
 
 from runner.errors import StateError
 from runner.files import NO_ROOM
 from runner.job.endpoints import Compression, FileFormat, FileShape, FileTarget
-from runner.tables.compression import open_compressed
 from runner.tables.database import Database, copy_parquet
 from runner.tables.field_types import FieldKind
 from runner.tables.sources.csv_pieces import with_rows
@@ -199,8 +199,12 @@ def _json_lines(target: FileTarget) -> Iterator[dict[str, msgspec.Raw]]:
 
 
 def _text(path: Path, shape: FileShape) -> io.TextIOWrapper:
-    is_plain = shape.compression is Compression.NONE
-    stream = path.open("rb") if is_plain else open_compressed(path, shape.compression)
+    if shape.compression is Compression.NONE:
+        stream: BinaryIO = path.open("rb")
+    else:
+        from runner.tables.compression import open_compressed
+
+        stream = open_compressed(path, shape.compression)
     is_utf8 = codecs.lookup(shape.encoding).name == "utf-8"
     newline = "" if shape.format is FileFormat.CSV else "\n"
     return io.TextIOWrapper(

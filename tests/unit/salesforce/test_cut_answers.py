@@ -312,6 +312,18 @@ def test_an_answer_that_is_cut_is_never_taken(wire, transport, tmp_path, name, f
     assert not wrong
 
 
+@pytest.mark.parametrize("name", KINDS)
+def test_an_answer_that_is_a_part_is_never_taken(wire, transport, tmp_path, name):
+    kind = KINDS[name]
+    whole = message(kind, "length", "plain", kind.body)
+    status = b"HTTP/1.1 %d " % kind.status
+    part = whole.replace(status, b"HTTP/1.1 206 ", 1)
+    found = answered(wire, transport, tmp_path, kind, [part, whole])
+    if kind.again:
+        assert found == answered(wire, transport, tmp_path, kind, [whole])
+    assert isinstance(answered(wire, transport, tmp_path, kind, [part]), RunnerError)
+
+
 def answered(wire, transport, folder, kind, script):
     left = list(script)
 

@@ -1,15 +1,18 @@
 """Files behind addresses: fetched whole, sent whole, and never told with their secrets."""
 
+import gc
 import gzip
 import socket
 import threading
 from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
 import pytest
 
-from runner.errors import SourceError, StateError
+from runner.errors import AbortedError, ExitCode, SourceError, StateError
 from runner.tables.remote import fetch, send
+from tests.object_store import BUCKET, object_store
 
 ROWS = b"Name\n" + b"Acme\n" * 5000
 PACKED = gzip.compress(ROWS)
@@ -80,6 +83,14 @@ def test_a_transfer_that_is_cut_off_or_corrupt_is_an_error(server, tmp_path, nam
         fetch(f"{server}/{name}.csv", tmp_path / "got")
 
 
+@pytest.mark.parametrize("status", [b"202 Accepted", b"206 Partial Content"])
+def test_an_answer_that_is_not_the_file_is_an_error(raw_server, tmp_path, status):
+    answer, url = raw_server
+    answer[0] = b"HTTP/1.1 %b\r\nContent-Length: 5\r\n\r\nName\n" % status
+    with pytest.raises(SourceError, match=f"the status {status[:3].decode()} instead of 200"):
+        fetch(url, tmp_path / "got")
+
+
 def test_user_and_password_of_an_address_are_sent(server, tmp_path):
     address = server.replace("http://", "http://u:p%40@")
     assert fetch(f"{address}/private.csv", tmp_path / "got").read_bytes() == b"Name\nAcme\n"
@@ -102,6 +113,29 @@ def test_what_is_written_to_an_object_store_is_read_from_it(tmp_path):
     (tmp_path / "a.csv").write_bytes(b"Name\nAcme\n")
     send(tmp_path / "a.csv", "memory://bucket/a.csv")
     assert fetch("memory://bucket/a.csv", tmp_path / "b.csv").read_bytes() == b"Name\nAcme\n"
+
+
+def test_what_an_object_store_has_stays_if_an_upload_ends_early(tmp_path, monkeypatch):
+    (tmp_path / "a.csv").write_bytes(ROWS)
+    url = f"s3://{BUCKET}/a.csv"
+    with object_store() as env:
+        for name, value in env.items():
+            monkeypatch.setenv(name, value)
+        send(tmp_path / "a.csv", url)
+        with pytest.raises(StateError, match="cannot be written"):
+            send(Path("/proc/self/mem"), url)  # an error at its first byte
+
+        def stopped(read, out, size):
+            out.write(read.read(min(size, 8)))
+            raise AbortedError(ExitCode.INTERRUPTED)
+
+        (tmp_path / "new.csv").write_bytes(b"Name\nother\n")
+        with monkeypatch.context() as signal:
+            signal.setattr("runner.tables.remote.shutil.copyfileobj", stopped)
+            with pytest.raises(AbortedError):
+                send(tmp_path / "new.csv", url)
+        gc.collect()
+        assert fetch(url, tmp_path / "b.csv").read_bytes() == ROWS
 
 
 @pytest.fixture

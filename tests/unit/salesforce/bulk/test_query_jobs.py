@@ -194,6 +194,16 @@ def test_pages_that_do_not_add_up_are_fetched_one_after_the_other(world, tmp_pat
     assert to.read_bytes() == PAGES[""][0] + b'"2"\n"3"\n'
 
 
+def test_a_page_that_is_listed_twice_is_no_other_page(world, tmp_path):
+    page = {"resultUrl": "/services/data/v66.0/jobs/query/750q/results"}
+    world.org.say(200, {"resultPages": [page, page], "done": True})
+    for _ in range(2):
+        rows(world, b"Id\n" + b"1\n" * MANY, MANY)
+    with pytest.raises(UnexpectedAnswerError, match="750q are listed more than once"):
+        query_jobs.download(world.session, "750q", tmp_path / "a.csv", expected=2 * MANY)
+    assert list(tmp_path.iterdir()) == []
+
+
 @pytest.mark.parametrize("last_locator", ["null", ""])
 def test_pages_that_are_missing_at_the_end_are_an_error(world, tmp_path, last_locator):
     rows(world, b"Id\n1\n", 1, "MTA")
@@ -211,6 +221,10 @@ SHORT = {
     "empty": b"",
     "a web page": b"<html><body>\nplease\nwait</body></html>",
     "garbled": b"Id,Name\n1,a\xff\n2,b\n",
+    "U+0000": b"Id,Name\n1,a\0\n2,b\n",
+    "a value is missing": b'Id,Name\n"1"\n"2","b,"\n',
+    "a value too many": b'Id,Name\n1,"a"",",\n2,b\n',
+    "an empty line instead of a record": b"Id,Name\n\n2,b\n",
 }
 
 
