@@ -33,6 +33,8 @@ from runner.tables.staging.parts import Part
 _NEW_JOB = Decision(
     Action.RETRY, Wait.BACKOFF, "the upload broke off; sending the part in a new job"
 )
+_CLOSED = frozenset({JobState.UPLOAD_COMPLETE, JobState.IN_PROGRESS, COLLECTED})
+"""In the ledger: the job has got all of its part's rows."""
 _MORE = Decision(Action.RETRY, Wait.BACKOFF, "sending again the rows that an ingest job left")
 
 
@@ -89,8 +91,8 @@ class PartLifecycle:
         self._session = shared.context.session
         self._tries = 1
         self._info = JobInfo("", JobState.OPEN)
-        self._may_be_closed = False
         known = shared.ledger.inherited(part.index, part.attempt)
+        self._may_be_closed = known is not None and known.state in _CLOSED
         self._line = self._checked(known) if known else self._first_line()
         self._status = self._as_recorded(inherited=known is not None)
 
