@@ -195,7 +195,7 @@ def check_interrupted(error: RuntimeError) -> None:
 def _hint_for(error: Exception) -> str:
     from runner.tables import duckdb
 
-    if isinstance(error, duckdb.IOException):
+    if isinstance(error, duckdb.IOException) or "Could not write file" in str(error):
         return "Check that the disk has room; then `runner resume`."
     if isinstance(error, duckdb.OutOfMemoryException):
         return "Some rows are too long for the memory that a run uses; shorten or split them."

@@ -198,9 +198,18 @@ def _engine(sqlalchemy: ModuleType, url: str, kind: type[RunnerError]) -> Engine
     return engine
 
 
+_NO_ROOM = ("disk is full", "disk i/o error", "no space left")
+"""In the words of SQLite, and of the system."""
+
+
 def rejected(error: BaseException, kind: type[RunnerError], *, is_unreached: bool) -> RunnerError:
     """The error for what a driver has raised."""
     reason = first_line(error)
+    if any(each in reason.lower() for each in _NO_ROOM):
+        return kind(
+            f"The database cannot write to its disk: {reason}.",
+            hint="Check that the disk has room, then run again.",
+        )
     if is_unreached:
         return kind(
             f"The database could not be reached, or dropped the connection: {reason}.",

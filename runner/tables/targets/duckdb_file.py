@@ -7,7 +7,7 @@ other databases.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from msgspec.structs import replace
@@ -75,7 +75,8 @@ def write_duckdb(file: Path, target: DatabaseTarget, rows: TypedRows) -> tuple[s
                 notes.insert(0, said(changed["new"], changed["updated"], removed))
             run("COMMIT")
         except BaseException:
-            run("ROLLBACK")
+            with suppress(duckdb_error()):  # a COMMIT that failed has ended the transaction
+                run("ROLLBACK")
             raise
     return tuple(notes)
 
@@ -133,7 +134,9 @@ def _opened(database: Database, file: Path) -> Iterator[None]:
     try:
         yield
     finally:
-        database.connection.execute(f"DETACH {_FILE}")
+        # What fails here is to move rows out of the log beside the file, where they are safe.
+        with suppress(duckdb_error()):
+            database.connection.execute(f"DETACH {_FILE}")
 
 
 def _kept(database: Database, table: str) -> list[KeptColumn] | None:

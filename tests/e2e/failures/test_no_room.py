@@ -3,9 +3,20 @@
 import csv
 import json
 import resource
+import secrets
+import sqlite3
+from contextlib import closing
 
+import duckdb
 import pytest
 
+from tests.e2e.failures.test_damaged_answers import fill
+
+TO_DATABASE = """
+- name: read
+  query: SELECT Id, Name FROM Account
+  to: {{database: {{env: {env}}}, table: t}}
+"""
 ROWS = 1_900
 NAMES = [f"n {n:05} {'x' * 60}" for n in range(ROWS)]
 JOB = """
@@ -106,6 +117,32 @@ def test_a_place_that_cannot_be_written_is_told_and_the_run_resumed(bench, org, 
     brought_to_its_end(bench, org, job)
     assert org.rows("SELECT COUNT(Id) n FROM Account") == [{"n": ROWS}]
     assert len(column(bench.folder / "results/succeeded.csv", "Name")) == ROWS
+
+
+def test_a_database_file_that_cannot_grow_has_the_old_rows_or_all_new_ones(bench, org):
+    fill(org, 3_000)
+    pad = [(secrets.token_hex(500),) for _ in range(3_000)]
+    with closing(sqlite3.connect(bench.folder / "a.sqlite")) as link, link:
+        link.execute("CREATE TABLE old (pad TEXT)")
+        link.executemany("INSERT INTO old VALUES (?)", pad)
+        link.execute("CREATE TABLE t AS SELECT 'old' AS Id")
+    with duckdb.connect(bench.folder / "a.duckdb") as link:
+        link.execute("CREATE TABLE old AS SELECT unnest(?) AS pad", [[each[0] for each in pad]])
+        link.execute("CREATE TABLE t AS SELECT 'old' AS Id")
+    for kind in ("sqlite", "duckdb"):
+        file = bench.folder / f"a.{kind}"
+        bench.env[kind.upper()] = f"{kind}:///{file}"
+        job = bench.job(TO_DATABASE.format(env=kind.upper()), name=f"{kind}.yaml")
+        code, out, err = run_with_room_for(bench, job, file.stat().st_size + 8_192)
+        if kind == "sqlite":
+            assert code == 1, err
+            assert "cannot write to its disk" in out + err
+            with closing(sqlite3.connect(file)) as link:
+                assert link.execute("SELECT * FROM t").fetchall() == [("old",)]
+        else:  # its log beside the file has room
+            assert code == 0, out + err
+            with duckdb.connect(file) as link:
+                assert link.execute("SELECT count(*) FROM t").fetchall() == [(3_000,)]
 
 
 def test_a_full_standard_output_is_told(bench, org):
