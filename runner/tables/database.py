@@ -138,6 +138,8 @@ def copy_parquet(
     from runner.tables import duckdb
 
     wanted = f"FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1{options}"
+    # A longer dictionary takes a tenth of the time, and saves a fifth of a column at most.
+    wanted += ", DICTIONARY_SIZE_LIMIT 10000"
     for rows in _ROW_GROUPS:
         copy = f"COPY ({query}) TO {literal(str(to))} ({wanted}, ROW_GROUP_SIZE {rows})"
         try:

@@ -41,15 +41,30 @@ def with_rows(
         UnreadableRowsError: The file is not CSV of that many columns.
         StorageError: The disk is full.
     """
+    return with_row_groups(file, columns, lambda groups: use(groups[0]), None, header=header)
+
+
+def with_row_groups(
+    file: Path,
+    columns: Sequence[str],
+    use: Callable[[Sequence[str]], Result],
+    group_bytes: int | None,
+    *,
+    header: bool = True,
+) -> Result:
+    """Like `with_rows`, but with several relations of about so many bytes; None: with one.
+
+    `use` gets at least one. If it is called again, it gets all rows again.
+    """
     with scratch_beside(file) as scratch:
         try:
-            return use(_relation(_pieces(file, scratch, header=header), columns))
+            return use(_relations(_pieces(file, scratch, header=header), columns, group_bytes))
         except (duckdb_error(), UncutError) as error:
             if not is_misread(error):
                 raise
             refusal = error
         rewritten = _rewrite(file, columns, scratch, refusal, header=header)
-        return use(_relation(_pieces(rewritten, scratch, header=True), columns))
+        return use(_relations(_pieces(rewritten, scratch, header=True), columns, group_bytes))
 
 
 @contextmanager
@@ -126,8 +141,21 @@ def _pieces(file: Path, scratch: Path, *, header: bool) -> Iterator[Path]:
         yield write_piece(scratch / f"{file.stem}-{number}.csv", content)
 
 
-def _relation(files: Iterator[Path], columns: Sequence[str]) -> str:
-    found = list(files)
+def _relations(
+    files: Iterator[Path], columns: Sequence[str], group_bytes: int | None
+) -> Sequence[str]:
+    groups: list[list[Path]] = [[]]
+    size = 0
+    for file in files:
+        if group_bytes is not None and size >= group_bytes:
+            groups.append([])
+            size = 0
+        groups[-1].append(file)
+        size += file.stat().st_size
+    return [_relation(each, columns) for each in groups]
+
+
+def _relation(found: Sequence[Path], columns: Sequence[str]) -> str:
     if not found or not columns:
         cells = ", ".join(f"CAST(NULL AS VARCHAR) AS {name(each)}" for each in columns)
         return f"(SELECT {cells or literal('')} WHERE false)"

@@ -169,14 +169,15 @@ def typed_cell(column: TypedColumn) -> str:
 def _decimal(column: TypedColumn, cell: str) -> str:
     wanted = f"DECIMAL({column.precision}, {column.scale})"
     plain = _plain(cell)
-    # Nearly all numbers are of this form, which takes a quarter of the time.
+    # Most numbers are of the first form, and nearly all of the second, which take less time.
+    same = f"CAST(TRY_CAST({cell} AS {wanted}) AS VARCHAR) = {cell}"
     short = (
         f"instr(upper({cell}), 'E') = 0"
         f" AND (instr({cell}, '.') = 0 OR strlen({cell}) - instr({cell}, '.') <= {column.scale})"
     )
     fits = f"strlen(rtrim(split_part({plain}, '.', 2), '0')) <= {column.scale}"
     return (
-        f"CASE WHEN {short} THEN CAST({cell} AS {wanted})"
+        f"CASE WHEN {same} OR ({short}) THEN CAST({cell} AS {wanted})"
         f" WHEN {cell} IS NULL OR {fits} THEN CAST({plain} AS {wanted})"
         f" ELSE CAST(error({literal(_TOO_NARROW)}) AS {wanted}) END"
     )

@@ -6,15 +6,16 @@ rows are read.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 from runner.tables.field_types import FieldKind
+from runner.tables.sources.csv_pieces import with_row_groups
 from runner.tables.sql import name
 from runner.tables.sql_connection import driver_errors
-from runner.tables.targets.column_types import TypedColumn, TypedRows, typed_cell, with_query_rows
+from runner.tables.targets.column_types import TypedColumn, TypedRows, column_names, typed_cell
 from runner.tables.targets.table_steps import Steps
 
 if TYPE_CHECKING:
@@ -26,6 +27,9 @@ BUSY_MS = 5_000
 
 _PAGE_BYTES = 16_384
 """Of a new file, which has more of its rows in a page; that of another file stays."""
+_GROUP_BYTES = 16_000_000
+"""Of rows sent by one statement. DuckDB puts 131,072 rows into a batch, however long they are, and
+no more than 2 GB of one column."""
 
 
 def takes_batches(link: Connection) -> bool:
@@ -64,15 +68,16 @@ def write(
     file = str(link.engine.url.database)
     link.close()
 
-    def send(read: str) -> list[int]:
-        query = f"SELECT {', '.join(cells)} FROM {read}"
+    def send(groups: Sequence[str]) -> list[int]:
         try:
             with _connected(file) as connection:
                 busy = f"PRAGMA busy_timeout = {BUSY_MS}"
                 pages = f"PRAGMA page_size = {_PAGE_BYTES}"
                 for each in (busy, pages, "BEGIN IMMEDIATE", *steps.before):
                     _run(connection, each)
-                _run(connection, insert, duckdb.sql(query))
+                for each in groups:
+                    query = f"SELECT {', '.join(cells)} FROM {each}"
+                    _run(connection, insert, duckdb.sql(query))
                 changed = [_run(connection, each) for each in steps.after]
                 for each in last(steps):
                     _run(connection, each)
@@ -80,12 +85,13 @@ def write(
         except adbc_driver_manager.Error:
             # If a row is what is wrong, DuckDB says so itself.
             found = ", ".join(f"max({each})" for each in cells)
-            duckdb.execute(f"SELECT {found} FROM {read}").fetchall()
+            for each in groups:
+                duckdb.execute(f"SELECT {found} FROM {each}").fetchall()
             raise
         return changed
 
     with driver_errors(insert, adbc_driver_manager):
-        return with_query_rows(rows.file, send)
+        return with_row_groups(rows.file, column_names(rows.file), send, _GROUP_BYTES)
 
 
 @contextmanager

@@ -19,6 +19,7 @@ from runner.job.endpoints import (
 from runner.tables import database
 from runner.tables.field_types import FieldKind, MappedColumn
 from runner.tables.staging.rows import StagedRows
+from runner.tables.targets import sqlite
 from runner.tables.targets.deliver import deliver
 from runner.tables.targets.rest_rows import QueryColumn
 
@@ -80,6 +81,23 @@ def test_long_texts_reach_a_database(tmp_path, monkeypatch, long_texts):
     with sqlalchemy.create_engine(url).connect() as link:
         found = link.execute(sqlalchemy.text("SELECT count(*), min(Text), max(Text) FROM t"))
         assert found.fetchall() == [(333, LINES, LINES)]
+
+
+def test_sqlite_gets_long_rows_a_few_megabytes_at_a_time(tmp_path, monkeypatch, long_texts):
+    """DuckDB would put 131,072 rows into a batch, and refuse more than 2 GB."""
+    sent = []
+
+    def run(connection, sql, rows=None):
+        if rows is not None:
+            sent.append([len(text) for _, _, text in rows.fetchall()])
+        return own_run(connection, sql, rows)
+
+    own_run = sqlite._run  # noqa: SLF001 - the driver's own connection shows no batches
+    monkeypatch.setattr(sqlite, "_run", run)
+    monkeypatch.setattr(sqlite, "_GROUP_BYTES", 1)
+    test_long_texts_reach_a_database(tmp_path, monkeypatch, long_texts)
+    assert sum(map(len, sent)) == 333
+    assert max(map(sum, sent)) < 5_000_000
 
 
 def test_rows_of_many_kilobytes_become_parquet(tmp_path, monkeypatch):
