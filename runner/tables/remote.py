@@ -65,7 +65,9 @@ def _download(url: str, out: BinaryIO) -> None:
     with urlopen(request, timeout=_WAIT_SECONDS) as answer:  # noqa: S310 - http or https
         if answer.status not in _WHOLE:
             raise _CutError(f"came with the status {answer.status} instead of 200")
-        encoding = answer.headers.get("Content-Encoding", "")
+        if len(set(answer.headers.get_all("Content-Length", ()))) > 1:
+            raise _CutError("came with two lengths")
+        encoding = ",".join(answer.headers.get_all("Content-Encoding", ()))
         if answer.length is None and not answer.chunked:
             raise _UnknownLengthError
         out.writelines(decode_body(iter(lambda: answer.read(_COPY_BYTES), b""), encoding))

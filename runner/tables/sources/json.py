@@ -151,21 +151,28 @@ def _array(text: _Window) -> Iterator[JsonObject]:
 
 
 def _answer(text: _Window) -> Iterator[JsonObject]:
-    """The records of an answer."""
+    """The records of an answer; it must have as many as it counts."""
     has_records = False
+    count, counted = 0, ""
     text.expect("{", "")
     while text.peek() == '"':
         name = text.value()
         text.expect(":", "a colon comes after the name of a member")
         if name in {_RECORDS, "result"} and text.peek() in {"[", "{"}:
             has_records = True
-            yield from _answer(text) if text.peek() == "{" else _array(text)
-        elif text.value() is False and name == "done":
+            for record in _answer(text) if text.peek() == "{" else _array(text):
+                count += 1
+                yield record
+        elif (value := text.value()) is False and name == "done":
             text.refuse("`done` is false: the answer is one page of several; save all records")
+        elif name == "totalSize" and isinstance(value, _Digits):
+            counted = value
         if text.peek() != ",":
             break
         text.expect(",", "")
     text.expect("}", "a comma or } comes after each member; the file may end too early")
+    if has_records and counted not in {"", str(count)}:
+        text.refuse_count(count, counted)
     if not has_records:
         text.refuse("an array of rows, or an object with `records`, is expected here")
 
@@ -226,6 +233,12 @@ class _Window:
         raise SourceError(
             f"{self._path}: line {self._line_at(self._at):,}: not a JSON array of objects.",
             hint=f"{why.capitalize()}.",
+        )
+
+    def refuse_count(self, count: int, counted: str) -> NoReturn:
+        raise SourceError(
+            f"{self._path}: it has {count:,} records, but its `totalSize` is {counted}.",
+            hint="The program that saved it may have a limit; save all records.",
         )
 
     def _line_at(self, place: int) -> int:

@@ -91,6 +91,14 @@ def test_an_answer_that_is_not_the_file_is_an_error(raw_server, tmp_path, status
         fetch(url, tmp_path / "got")
 
 
+def test_an_answer_of_two_lengths_is_an_error(raw_server, tmp_path):
+    answer, url = raw_server
+    head = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\nContent-Length: 10\r\n\r\n"
+    answer[0] = head + b"Name\nAcme\n"
+    with pytest.raises(SourceError, match="arrived damaged: it came with two lengths"):
+        fetch(url, tmp_path / "got")
+
+
 def test_user_and_password_of_an_address_are_sent(server, tmp_path):
     address = server.replace("http://", "http://u:p%40@")
     assert fetch(f"{address}/private.csv", tmp_path / "got").read_bytes() == b"Name\nAcme\n"

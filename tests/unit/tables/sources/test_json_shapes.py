@@ -60,6 +60,19 @@ def test_an_answer_that_is_not_all_records_is_refused(stage, answer, said):
     assert said in raised.value.hint
 
 
+@pytest.mark.parametrize(
+    "answer",
+    [
+        {"totalSize": 5, "done": True, "records": RECORDS},
+        {"status": 0, "result": {"records": RECORDS, "totalSize": 2, "done": True}},
+        {"totalSize": 5, "done": True, "records": []},
+    ],
+)
+def test_an_answer_with_other_records_than_it_counts_is_refused(stage, answer):
+    with pytest.raises(SourceError, match=r"it has [03] records, but its `totalSize` is [25]\."):
+        stage(json.dumps(answer).encode(), form=FileFormat.JSON)
+
+
 def test_a_member_with_the_name_of_a_column_fails_its_row(stage, failed_rows):
     staging = stage(b'{"a.b": 1, "a": {"b": 2}}\n{"a": {"b": 3}}', form=FileFormat.JSONL)
     (failed,) = failed_rows(staging)
