@@ -41,9 +41,25 @@ def read_database(source: DatabaseSource, to: Path, disk: Disk = UNBOUNDED) -> R
 
     Raises:
         SourceError: The database cannot be reached, rejects the SQL, or drops the connection.
+            A file of SQLite is cut off.
     """
     with connect(source.url) as connection:
+        if connection.dialect.name == "sqlite":
+            _check_whole(connection)
         return spooled_query(connection, *bound(source, connection.dialect), to, disk)
+
+
+def _check_whole(connection: Connection) -> None:
+    """Refuse a file of SQLite with half a page at its end, which it reads as one without rows."""
+    # What a crash has left is undone by the first to read.
+    connection.exec_driver_sql("SELECT count(*) FROM sqlite_master").scalar()
+    page = connection.exec_driver_sql("PRAGMA page_size").scalar_one()
+    file = Path(connection.engine.url.database or "")
+    if file.is_file() and file.stat().st_size % page:
+        raise SourceError(
+            "The SQLite file ends in the middle of a page, so its last rows are missing.",
+            hint="It was not copied completely; copy it again.",
+        )
 
 
 def spooled_query(
