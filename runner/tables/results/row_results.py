@@ -265,7 +265,7 @@ class RowResults:
 
                 return_free_memory()  # what the threads that sent have left
             writer = self._piece_writer([place for place, _ in own], added, passed)
-            # Without DuckDB, a piece takes as long as writing one: more threads only take memory.
+            # Without DuckDB, a second thread is no gain that could be measured, and takes memory.
             threads = None if self._table.is_made else 1
             for pieces in parallel_map(writer.write, chunks, threads):
                 for status in tuple(pieces):
