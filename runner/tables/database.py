@@ -128,6 +128,10 @@ class Database:
                 self._root.close()
 
 
+IN_PLACE = ", USE_TMP_FILE false"
+"""Of a COPY to a temporary file of ours: one of DuckDB's beside it would stay after a crash."""
+
+
 def copy_parquet(
     connection: duckdb.DuckDBPyConnection, query: str, to: Path, options: str = ""
 ) -> None:
@@ -137,7 +141,7 @@ def copy_parquet(
     """
     from runner.tables import duckdb
 
-    wanted = f"FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1{options}"
+    wanted = f"FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1{options or IN_PLACE}"
     # A longer dictionary takes a tenth of the time, and saves a fifth of a column at most.
     wanted += ", DICTIONARY_SIZE_LIMIT 10000"
     for rows in _ROW_GROUPS:

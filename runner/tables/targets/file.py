@@ -15,7 +15,7 @@ from msgspec.structs import replace
 
 from runner.errors import StateError
 from runner.job.endpoints import Compression, FileFormat, FileShape
-from runner.tables.database import Database, copy_parquet, storage_errors
+from runner.tables.database import IN_PLACE, Database, copy_parquet, storage_errors
 from runner.tables.sources.csv import PLAIN_CSV
 from runner.tables.sql import literal, name
 from runner.tables.staging.canonical_values import open_database
@@ -145,7 +145,7 @@ def _copy(rows: Path, to: Path, select: str, options: str, encoding: str) -> Non
     temporary = to if _is_utf8(encoding) else rows.with_suffix(".utf8")
     database = Database(rows.parent)
     try:
-        to_file = f"TO {literal(str(temporary))} ({options})"
+        to_file = f"TO {literal(str(temporary))} ({options}{IN_PLACE})"
         with_query_rows(
             rows, lambda read: database.connection.execute(f"COPY ({select} FROM {read}) {to_file}")
         )

@@ -67,6 +67,25 @@ def test_parquet_has_the_types_of_the_describe(rows, tmp_path):
 
 
 @pytest.mark.parametrize(
+    ("form", "shape"),
+    [
+        (FileFormat.PARQUET, {}),
+        (FileFormat.CSV, {"delimiter": ";"}),
+        (FileFormat.JSONL, {}),
+    ],
+)
+def test_nothing_but_our_own_temporary_file_is_beside_a_target(
+    rows, tmp_path, monkeypatch, form, shape
+):
+    """Only such a one is deleted by the next run if this process dies."""
+    monkeypatch.setattr("runner.files.temporary_path", lambda path: path.with_name(".ours"))
+    (tmp_path / "out/tmp_.ours").mkdir(parents=True)  # as DuckDB names a file of its own
+    to = tmp_path / "out/a"
+    deliver(rows, target(to, form, **shape), COLUMNS, keep_rows=False)
+    assert to.stat().st_size
+
+
+@pytest.mark.parametrize(
     ("value", "kind"),
     [("1.234", "DECIMAL(19,3)"), ("7.0", "DECIMAL(18,2)"), ("9.12260031E8", "DECIMAL(18,2)"), ("12345678901234567890.10", "DECIMAL(22,2)")],
 )  # fmt: skip
