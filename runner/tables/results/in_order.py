@@ -265,10 +265,11 @@ class _CompiledSearch:
             raise _OtherwiseError
         lines, places, compared, used, self._next_other, records = found
         if not compared:
-            if sent.is_last and results.is_last:
+            cut = [each for each in (sent, results) if not each.is_last]
+            if not cut:
                 raise _OtherwiseError
-            sent.widen()
-            results.widen()
+            # One of them: the results are those of all files, and would be widened for each.
+            min(cut, key=lambda each: each.size).widen()
         sent.use(compared)
         results.use(used)
         return lines, array("I", places), records

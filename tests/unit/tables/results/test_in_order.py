@@ -2,6 +2,7 @@
 
 import csv
 import io
+import tracemalloc
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -185,6 +186,21 @@ def test_result_files_are_the_same_byte_for_byte(tmp_path_factory, drawn, bad):
     (_, *fast), (was_in_order, *slow) = found
     assert not was_in_order
     assert fast == slow
+
+
+def test_memory_does_not_grow_with_the_files_that_have_a_long_record(tmp_path):
+    rows = [("x" * 300, str(n), "1") for n in range(1, 7)]
+    sent = [
+        SentRows(n, n, (n,), file_of(tmp_path, f"sent-{n}.csv", plain([cells])), 1)
+        for n, cells in enumerate(rows, start=1)
+    ]
+    succeeded = file_of(tmp_path, "succeeded.csv", succeeded_of(rows, ["true"] * len(rows)))
+    tracemalloc.start()
+    try:
+        assert find_in_order(sent, succeeded, (), SucceededLines(tmp_path / "lines"))
+        assert tracemalloc.get_traced_memory()[1] < 1_000_000
+    finally:
+        tracemalloc.stop()
 
 
 def test_rows_that_are_sent_again_leave_those_that_succeeded_alone(stage, tmp_path):
