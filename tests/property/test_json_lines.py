@@ -33,8 +33,9 @@ TEXTS = st.one_of(
     st.sampled_from(
         ["", " ", '"', '""', "\\", 'a\\"b', "a,b", "a\nb", "\n", "true", "null", "é€😀"]
     ),
-    st.sampled_from(["\t", "\b", "\f", "\x7f", "\u2028", "x" * 100, "\\" * 60, '"' * 60]),
-    st.text(alphabet='xy,"\\\n\t é/#{}', max_size=12),
+    st.sampled_from(["\t", "\b", "\f", "\r", "a\r\nb\r\n"]),
+    st.sampled_from(["\x7f", "\u2028", "x" * 100, "\\" * 60, '"' * 60]),
+    st.text(alphabet='xy,"\\\n\r\t é/#{}', max_size=12),
 )
 CELLS = (
     TEXTS,
@@ -44,7 +45,7 @@ CELLS = (
     st.sampled_from(["", '{"city":"Köln","zip":null}', '["a","b"]', "x", '"\\n"']),
     st.sampled_from(["", "2026-11-30"]),
 )
-RARE = ("\r", "\r\n", "a\rb", "\x01", "\x1f", "\x0b", "x\x1e")
+RARE = ("\x01", "\x1f", "\x0b", "x\x1e")
 PLAIN = settings(
     max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )

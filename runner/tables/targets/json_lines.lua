@@ -5,7 +5,8 @@ local BOOLEAN, NUMBER, JSON = 1, 2, 3 -- what a column's values are; 0 stands fo
 
 -- The letter after a backslash that stands for a byte; 0: the byte stands for itself.
 local letter_of = ffi.new("uint8_t[256]")
-for byte, letter in pairs({ ["\n"] = "n", ["\t"] = "t", ["\b"] = "b", ["\f"] = "f", ['"'] = '"', ["\\"] = "\\" }) do
+local letters = { ["\n"] = "n", ["\r"] = "r", ["\t"] = "t", ["\b"] = "b", ["\f"] = "f", ['"'] = '"', ["\\"] = "\\" }
+for byte, letter in pairs(letters) do
   letter_of[byte:byte()] = letter:byte()
 end
 
