@@ -32,6 +32,7 @@ MADE = " UNION ALL ".join(
 )
 """What is there beyond what DuckDB has put there, in an order in which it can be dropped."""
 MEMORY = (5, "database", "memory", None, "memory")
+IS_CONFINED = "SELECT NOT current_setting('enable_external_access')"
 DROP_MACROS = ";".join(
     made.partition("(")[0].replace("CREATE MACRO", "DROP MACRO IF EXISTS") for made in MACROS
 )
@@ -48,11 +49,10 @@ _closed = []
 
 
 def kind_of(opened):
-    """Of which others it can be one, or None: what a user's SQL was run in is closed for good."""
+    """Of which others it can be one, or None: a test has had more done in it."""
     asked = opened._statements  # noqa: SLF001
     has_macros = asked == (*USUAL, *MACROS)
-    may_be = has_macros or (asked == USUAL and SPILLED not in opened._config)  # noqa: SLF001
-    return (os.getpid(), has_macros) if may_be else None
+    return (os.getpid(), has_macros) if has_macros or asked == USUAL else None
 
 
 def root(opened):
@@ -106,6 +106,8 @@ def is_emptied(opened, was, *, has_macros):
     try:
         if "connection" in vars(opened):
             opened.connection.close()
+        if was.execute(IS_CONFINED).fetchone() == (True,):
+            return False  # for SQL of a user, once and for all
         made = sorted(was.execute(MADE).fetchall())
         if made.pop() != MEMORY or (made and made[-1][1] == "database"):
             return False  # a file was attached

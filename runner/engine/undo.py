@@ -35,7 +35,7 @@ from runner.state.run_records import RunRecord, TaskRecord
 from runner.tables.database import Database
 from runner.tables.sources.csv import PLAIN_CSV
 from runner.tables.sql import name
-from runner.tables.staging.canonical_values import MACROS
+from runner.tables.staging.canonical_values import open_database
 from runner.tables.undo.compare import Tally, TaskComparison
 from runner.tables.undo.rules import ACTS, REASON_TEXTS, Act
 
@@ -160,10 +160,8 @@ def _database(work: Path) -> Iterator[Database]:
         work.mkdir(parents=True, mode=private)
     except OSError as error:
         raise StateError(f"{work} cannot be created: {error.strerror}.") from error
-    database = Database(work)
+    database = open_database(work)
     try:
-        for macro in MACROS:
-            database.connection.execute(macro)
         yield database
     finally:
         database.close()

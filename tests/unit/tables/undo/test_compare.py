@@ -7,9 +7,8 @@ import pytest
 from msgspec.structs import asdict
 
 from runner.job.model import Verb
-from runner.tables.database import Database
 from runner.tables.sql import literal
-from runner.tables.staging.canonical_values import MACROS
+from runner.tables.staging.canonical_values import open_database
 from runner.tables.undo import compare
 from runner.tables.undo.after_images import UNDO, WrittenColumn, WrittenIndex
 from runner.tables.undo.before_images import READ, write_records
@@ -22,9 +21,7 @@ A, B, C, D = (f"00100000000000{letter}AAA" for letter in "ABCD")
 @pytest.fixture
 def database(tmp_path):
     (tmp_path / "work").mkdir()
-    made = Database(tmp_path / "work")
-    for macro in MACROS:
-        made.connection.execute(macro)
+    made = open_database(tmp_path / "work")
     yield made
     made.close()
 
