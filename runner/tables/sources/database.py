@@ -50,14 +50,14 @@ def read_database(source: DatabaseSource, to: Path, disk: Disk = UNBOUNDED) -> R
 
 
 def _check_whole(connection: Connection) -> None:
-    """Refuse a file of SQLite with half a page at its end, which it reads as one without rows."""
+    """Refuse a file of SQLite with half a page at its end, which it fills with zeros."""
     # What a crash has left is undone by the first to read.
     connection.exec_driver_sql("SELECT count(*) FROM sqlite_master").scalar()
     page = connection.exec_driver_sql("PRAGMA page_size").scalar_one()
     file = Path(connection.engine.url.database or "")
     if file.is_file() and file.stat().st_size % page:
         raise SourceError(
-            "The SQLite file ends in the middle of a page, so its last rows are missing.",
+            "The SQLite file ends in the middle of a page, so rows are missing or blank.",
             hint="It was not copied completely; copy it again.",
         )
 
