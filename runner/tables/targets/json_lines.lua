@@ -151,6 +151,9 @@ return function(names, ends, kinds)
       end
       if line_end < from then
         line_end = find(at, LINE_FEED, from, content_size)
+        if line_end < 0 then
+          line_end = content_size
+        end
       end
       local name_from = column == 0 and 0 or ends_at[column - 1]
       local name_size = ends_at[column] - name_from
@@ -177,7 +180,7 @@ return function(names, ends, kinds)
       else
         out[size] = QUOTE
         size = size + 1
-        if simple and not has_quotes and (line_end < 0 or line_end > stop) then
+        if simple and not has_quotes and line_end > stop then
           ffi.copy(out + size, at + from, stop - from)
           size = size + stop - from
         else
