@@ -122,8 +122,8 @@ def _to_file(rows: Path, target: FileTarget, columns: Columns) -> tuple[str, ...
         return None
     temporary = rows.with_suffix(".sent")
     try:
-        with target_errors(target.path):
-            write_file(rows, temporary, target.shape, columns)
+        with atomic_write(temporary) as made, target_errors(target.path):
+            write_file(rows, made, target.shape, columns)
         if target.url is None:
             _to_standard_output(temporary)
         else:

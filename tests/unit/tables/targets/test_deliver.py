@@ -4,6 +4,7 @@
 import gzip
 import io
 import json
+import resource
 import sys
 from datetime import date, datetime, time
 from decimal import Decimal
@@ -26,6 +27,7 @@ from runner.job.endpoints import (
 from runner.tables.field_types import FieldKind
 from runner.tables.targets.deliver import deliver
 from runner.tables.targets.rest_rows import QueryColumn
+from tests.luajit_choice import compile_always
 from tests.unit.tables.targets.delivered import (
     COLUMNS,
     HEADER,
@@ -264,6 +266,21 @@ def test_a_folder_with_other_files_is_not_replaced(rows, tmp_path):
             keep_rows=True,
         )
     assert (folder / "thesis.docx").read_text() == "dear"
+
+
+@pytest.mark.parametrize(
+    "shape", [FileShape(FileFormat.JSONL), FileShape(FileFormat.CSV, encoding="utf-16")]
+)
+def test_a_disk_without_room_for_what_is_sent_is_told(rows, tmp_path, monkeypatch, shape):
+    compile_always(monkeypatch)
+    most = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100, most[1]))
+    try:
+        with pytest.raises(StateError, match=r"records\.sent cannot be written: File too large"):
+            deliver(rows, FileTarget(Path("-"), shape), COLUMNS, keep_rows=True)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, most)
+    assert [file.name for file in rows.parent.iterdir()] == [rows.name]
 
 
 def test_standard_output_gets_the_bytes(rows, tmp_path, monkeypatch):
