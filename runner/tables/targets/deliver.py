@@ -122,8 +122,11 @@ def _to_file(rows: Path, target: FileTarget, columns: Columns) -> tuple[str, ...
         return None
     temporary = rows.with_suffix(".sent")
     try:
-        with atomic_write(temporary) as made, target_errors(target.path):
-            write_file(rows, made, target.shape, columns)
+        try:
+            with target_errors(target.path):
+                write_file(rows, temporary, target.shape, columns)
+        except OSError as error:
+            raise unwritable(temporary, error) from error
         if target.url is None:
             _to_standard_output(temporary)
         else:
