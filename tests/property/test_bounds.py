@@ -9,13 +9,20 @@ import io
 import mmap
 import multiprocessing
 import os
+from itertools import product
 
 import pytest
 
 from runner.tables.field_types import FieldKind
+from runner.tables.results import in_order
+from runner.tables.results.in_order import SentRows, find_in_order
+from runner.tables.results.succeeded_lines import SucceededLines
 from runner.tables.staging import as_is_bytes
 from runner.tables.staging.as_is_bytes import Asked, Look, find_known, read_known
 from runner.tables.staging.text_steps import text_steps
+from runner.tables.targets import json_lines
+from runner.tables.targets.json_lines import write_json_lines
+from runner.tables.window import Window
 from tests.luajit_choice import compile_always
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="no forks")
@@ -74,9 +81,34 @@ def look_at_every_cell():
                     pass
 
 
-def test_no_value_is_read_beyond_its_end(monkeypatch):
+def look_through_windows(folder):
+    """Lines of JSON of each cell, and results beside it, at the end of windows of many sizes."""
+    fenced = []
+
+    def place(window):
+        memory, address = fence(window._bytes[: window.size])  # noqa: SLF001 - nothing else shows it
+        fenced[:] = [*fenced[-1:], memory]
+        return address, window.size, window.is_last
+
+    Window.place = property(place)
+    rows, sent = folder / "rows.csv", folder / "sent.csv"
+    for cell, end in product(CELLS, (b'"\n', b"")):
+        rows.write_bytes(b'"sf__Id","sf__Created","A"\n"001","true","' + cell + end)
+        sent.write_bytes(cell + b"\n")
+        some = [SentRows(1, 1, (1,), sent, 1)]
+        for size in range(1, 45):
+            json_lines._READ_BYTES = in_order._READ_BYTES = size  # noqa: SLF001
+            write_json_lines(rows, folder / "out.jsonl", None)
+            find_in_order(some, rows, (b',"x"',), SucceededLines(folder / "lines"))
+
+
+@pytest.mark.parametrize(
+    ("look", "needs_folder"), [(look_at_every_cell, False), (look_through_windows, True)]
+)
+def test_no_value_is_read_beyond_its_end(monkeypatch, tmp_path, look, needs_folder):
     compile_always(monkeypatch)
-    child = multiprocessing.get_context("fork").Process(target=look_at_every_cell)
+    given = (tmp_path,) if needs_folder else ()
+    child = multiprocessing.get_context("fork").Process(target=look, args=given)
     child.start()
     child.join()
     assert child.exitcode == 0
