@@ -1,16 +1,11 @@
 -- Counts the line feeds and the commas of a CSV that are not in quotes, eight bytes at a time.
 
-local band, bor, bxor, bnot, lshift, rshift = bit.band, bit.bor, bit.bxor, bit.bnot, bit.lshift, bit.rshift
+local band, bor, bxor, bnot = bit.band, bit.bor, bit.bxor, bit.bnot
+local lshift, rshift, arshift = bit.lshift, bit.rshift, bit.arshift
 local QUOTES, LINE_FEEDS, COMMAS = 0x2222222222222222ULL, 0x0a0a0a0a0a0a0a0aULL, 0x2c2c2c2c2c2c2c2cULL
 local LOW_BITS, HIGH_BITS = 0x7f7f7f7f7f7f7f7fULL, 0x8080808080808080ULL
 local EVERY_SECOND, SUM = 0x00ff00ff00ff00ffULL, 0x0001000100010001ULL
 local MOST_WORDS = 255 -- for which a byte can count
-
--- The highest bit of each byte of a word in which it is like `bytes`.
-local function marks(word, bytes)
-  local differ = bxor(word, bytes)
-  return bnot(bor(band(differ, LOW_BITS) + LOW_BITS, differ, LOW_BITS))
-end
 
 -- The sum of the bytes of a word.
 local function sum(counts)
@@ -31,19 +26,18 @@ return function(address, size, odd)
     counts[0], counts[1] = 0, 0
     for place = first, stop - 1 do
       local word = words[place]
-      local quotes, within = marks(word, QUOTES), inside[0]
-      if quotes ~= 0 then
-        -- Marks each byte up to which there is an odd number of quotes; a word begins with its lowest byte.
-        quotes = bxor(quotes, lshift(quotes, 8))
-        quotes = bxor(quotes, lshift(quotes, 16))
-        within = bxor(within, quotes, lshift(quotes, 32))
-        inside[0] = rshift(within, 63) * HIGH_BITS
-      end
-      if within ~= HIGH_BITS then
-        local outside = bnot(within)
-        counts[0] = counts[0] + rshift(band(marks(word, LINE_FEEDS), outside), 7)
-        counts[1] = counts[1] + rshift(band(marks(word, COMMAS), outside), 7)
-      end
+      local low, within = band(word, LOW_BITS), inside[0]
+      -- The highest bit of each byte that is a quote: all others have that bit themselves or after the sum.
+      local quotes = band(bnot(bor(bxor(low, QUOTES) + LOW_BITS, word)), HIGH_BITS)
+      -- Marks each byte up to which there is an odd number of quotes; a word begins with its lowest byte. There is no
+      -- branch: whether a word has a quote cannot be foreseen.
+      quotes = bxor(quotes, lshift(quotes, 8))
+      quotes = bxor(quotes, lshift(quotes, 16))
+      within = bxor(within, quotes, lshift(quotes, 32))
+      inside[0] = band(arshift(within, 63), HIGH_BITS)
+      local outside = bxor(within, HIGH_BITS)
+      counts[0] = counts[0] + rshift(band(bnot(bor(bxor(low, LINE_FEEDS) + LOW_BITS, word)), outside), 7)
+      counts[1] = counts[1] + rshift(band(bnot(bor(bxor(low, COMMAS) + LOW_BITS, word)), outside), 7)
     end
     lines, commas = lines + sum(counts[0]), commas + sum(counts[1])
     first = stop
