@@ -39,7 +39,7 @@ def folder(tmp_path_factory) -> Path:
 @example("a#,b\n", 2)
 @example('a"b,"c"\n', 2)
 @example('1,"\n\n",2\n', 3)
-@settings(max_examples=300)
+@settings(max_examples=150)
 def test_plain_text_is_written_as_it_is(connection, folder, text, width):
     content = f"{text}\n".encode()
     file, to = folder / "read.csv", folder / "written.csv"

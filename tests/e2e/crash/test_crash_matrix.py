@@ -7,7 +7,7 @@ import pytest
 
 from tests.e2e.crash import faults
 
-SAMPLE = 2
+SAMPLE = 1
 SEED = 20261123
 
 

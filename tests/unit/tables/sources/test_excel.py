@@ -285,7 +285,7 @@ def test_numbers_by_their_formats(code, number, text):
     assert text_by_format(code)(number) == text
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(number=st.floats(allow_nan=False, allow_infinity=False))
 def test_a_number_keeps_what_excel_shows_of_it(number):
     text = number_text(repr(number))
