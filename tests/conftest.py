@@ -55,8 +55,8 @@ def _of_machine_once(made):
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers():
-    """Tests wait for processes, disks and answers: half as many more as there are processors."""
-    return 3 * (os.cpu_count() or 1) // 2
+    """Tests wait for processes, disks and answers: twice as many as there are processors."""
+    return 2 * (os.cpu_count() or 1)
 
 
 @pytest.hookimpl(optionalhook=True)
