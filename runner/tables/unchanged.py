@@ -36,7 +36,7 @@ def stamp_of(file: Path) -> Stamp:
         SourceError: It is not there.
     """
     try:
-        return _stamp(file.stat())
+        return stat_stamp(file.stat())
     except OSError as error:
         raise unreadable(file, error) from error
 
@@ -74,7 +74,7 @@ class UnchangedFile(io.FileIO):
     def __init__(self, path: Path) -> None:
         super().__init__(path, "rb")
         self._path = path
-        self._stamp = _stamp(os.fstat(self.fileno()))
+        self._stamp = stat_stamp(os.fstat(self.fileno()))
 
     def readinto(self, buffer: Buffer, /) -> int | None:
         """Read some bytes; nothing is the end."""
@@ -90,7 +90,7 @@ class UnchangedFile(io.FileIO):
         return content
 
     def _check(self) -> None:
-        if _stamp(os.fstat(self.fileno())) != self._stamp:
+        if stat_stamp(os.fstat(self.fileno())) != self._stamp:
             raise _changed(self._path)
 
 
@@ -102,7 +102,8 @@ def unreadable(path: Path, error: OSError) -> SourceError:
     )
 
 
-def _stamp(found: os.stat_result) -> Stamp:
+def stat_stamp(found: os.stat_result) -> Stamp:
+    """The stamp of a file of which the system has said this."""
     return Stamp(found.st_size, found.st_mtime_ns, found.st_ino)
 
 

@@ -35,14 +35,15 @@ class Window:
         """Where it is in memory, its size, and whether nothing follows it. A zero does."""
         return address_of(self._bytes), self.size, self.is_last
 
-    def read_on(self) -> None:
-        """Fill it."""
+    def read_on(self) -> bool:
+        """Fill it; false if nothing is left."""
         with memoryview(self._bytes) as read:
             while not self.is_last and self.size < len(read) - 1:
                 more = self._stream.readinto(read[self.size : -1])
                 self.size += more
                 self.is_last = not more
             read[self.size] = 0
+        return self.size > 0
 
     def use(self, size: int) -> None:
         """Forget what it begins with."""

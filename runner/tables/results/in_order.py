@@ -236,22 +236,19 @@ class _CompiledSearch:
         start = 0
         with rows.file.open("rb") as stream:
             sent = Window(stream, _READ_BYTES)
-            sent.read_on()
-            while sent.size:
+            while sent.read_on():
                 self._results.read_on()
                 lines, places, records = self._go_on(sent)
                 texts.append(lines)
                 others += [start + place for place in places]
                 start += records
-                sent.read_on()
         if start != rows.records:
             raise _OtherwiseError
         return b"".join(texts), others
 
     def check_end(self) -> None:
         """Check that no result is left."""
-        self._results.read_on()
-        if self._next_other < len(self._others) or self._results.size:
+        if self._results.read_on() or self._next_other < len(self._others):
             raise _OtherwiseError
 
     def _go_on(self, sent: Window) -> tuple[bytes, Sequence[int], int]:

@@ -52,7 +52,6 @@ _PUT_TOGETHER = Path(__file__).with_suffix(".lua")
 _COMPILED_BYTES = 32_000
 """Records put together at once: so few that they stay in the processor's cache."""
 _READ_BYTES = 64_000
-_IS_LAST = True
 _MOST_BYTES_IN_MEMORY = 16_000_000
 """Of a piece: a few times what the rows of a chunk mostly take."""
 
@@ -180,9 +179,8 @@ class PieceWriter(Struct, frozen=True):
         following = put_together(known.text, known.first_row, array("Q", known.others).tobytes())
         with self._stream(chunk) as stream:
             window = Window(stream, _COMPILED_BYTES)
-            window.read_on()
             rows = 0
-            while window.size:
+            while window.read_on():
                 text, rest, missing, count, used = following(*window.place)
                 if not used:
                     if window.is_last:
@@ -191,9 +189,8 @@ class PieceWriter(Struct, frozen=True):
                 left += records_of(rest, missing)
                 rows += count
                 window.use(used)
-                window.read_on()
                 yield text
-        if rows != chunk.rows or not following(0, 0, _IS_LAST):
+        if rows != chunk.rows or not following(0, 0):
             raise _other_rows(chunk)
 
     def _stream(self, chunk: RowChunk) -> BufferedIOBase:

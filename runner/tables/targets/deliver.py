@@ -28,6 +28,7 @@ from runner.job.endpoints import (
     Target,
 )
 from runner.tables.targets.file import Columns, is_plain, target_errors, write_file
+from runner.tables.unchanged import Stamp, stat_stamp
 
 if TYPE_CHECKING:
     from runner.tables.targets.copy_ahead import CopyAhead
@@ -153,13 +154,12 @@ def _into_file(rows: Path, target: FileTarget, columns: Columns) -> tuple[str, .
     return notes
 
 
-def _version(file: Path) -> tuple[int, ...] | None:
+def _version(file: Path) -> Stamp | None:
     """What changes when a file does; None if there is none."""
     try:
-        found = file.stat()
+        return stat_stamp(file.stat())
     except FileNotFoundError:
         return None
-    return found.st_ino, found.st_size, found.st_mtime_ns
 
 
 def _to_folder(rows: Path, target: FolderTarget, columns: Columns) -> tuple[str, ...]:

@@ -97,19 +97,16 @@ local function write_value(at, from, stop, out, size, is_raw)
     if byte == QUOTE then
       from = from + 1
     end
-    local letter = letter_of[byte]
-    if is_raw and (byte < SPACE) then
-      return nil
-    elseif is_raw or letter == 0 then
-      if byte < SPACE then
-        return nil
-      end
-      out[size] = byte
-      size = size + 1
-    else
+    local letter = is_raw and 0 or letter_of[byte]
+    if letter ~= 0 then
       out[size] = BACKSLASH
       out[size + 1] = letter
       size = size + 2
+    elseif byte < SPACE then
+      return nil
+    else
+      out[size] = byte
+      size = size + 1
     end
     from = from + 1
   end
@@ -122,8 +119,7 @@ local out = BUFFER(out_size)
 -- names: what comes before the values of each record, one after another, as `{"Id":` and `,"Name":`; ends: where each of
 -- them ends; kinds: of each column; both as numbers of four bytes.
 --
--- Gives a function that takes where what comes next of the records is, its size, and whether nothing follows it. It
--- gives the lines, and where the last whole record ends; nil if there is something that is left to others.
+-- Gives a function that takes where what comes next of the records is, and its size. It gives the lines, and where the last whole record ends; nil if there is something that is left to others.
 return function(names, ends, kinds)
   local columns = #ends / 4
 

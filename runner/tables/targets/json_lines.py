@@ -106,8 +106,7 @@ def _header(line: bytes) -> list[str]:
 
 def _convert(convert: Callable[..., Any], read: BufferedReader, out: BinaryIO) -> bool:
     window = Window(read, _READ_BYTES)
-    window.read_on()
-    while window.size:
+    while window.read_on():
         found = convert(*window.place)
         if found is None:
             return False
@@ -118,5 +117,4 @@ def _convert(convert: Callable[..., Any], read: BufferedReader, out: BinaryIO) -
             window.widen()
         out.write(lines)
         window.use(used)
-        window.read_on()
     return True
