@@ -28,6 +28,9 @@ class Late:
 @pytest.fixture(autouse=True)
 def _no_signal_of_other_tests(monkeypatch):
     monkeypatch.setattr(AbortedError, "of_signal", None)
+    hangs_up = signal.signal(signal.SIGHUP, signal.SIG_DFL)  # tests may be run by nohup
+    yield
+    signal.signal(signal.SIGHUP, hangs_up)
 
 
 @pytest.mark.parametrize(
