@@ -30,6 +30,7 @@ from enum import IntEnum
 from typing import TYPE_CHECKING, ClassVar
 
 from runner.redaction import redacted
+from runner.wording import counted
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -92,7 +93,7 @@ class JobError(RunnerError):
     def __init__(self, diagnostics: tuple[Diagnostic, ...]) -> None:
         self.diagnostics = diagnostics
         count = len(diagnostics)
-        self.count = f"{count} problem{'s' if count != 1 else ''}"
+        self.count = counted(count, "problem")
         super().__init__(f"{self.count}; nothing was attempted.")
 
 
@@ -110,7 +111,7 @@ class RailError(JobError):
         super().__init__(diagnostics)
         self.rows = 0
         count = len(diagnostics)
-        self.count = f"{count} limit{'s' if count != 1 else ''} reached"
+        self.count = f"{counted(count, 'limit')} reached"
         self.message = f"{self.count}; nothing {'more ' if resumable else ''}was written."
         self.resumable = resumable
 

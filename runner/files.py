@@ -13,7 +13,6 @@ from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from pathlib import Path
 from threading import Thread
-from types import TracebackType
 from typing import BinaryIO, Self
 from zlib import crc32
 
@@ -230,12 +229,7 @@ class SyncAhead:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, _: object, error: BaseException | None, *_trace: object) -> None:
         if error is not None:
             return
         if self._thread is not None:

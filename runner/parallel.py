@@ -10,7 +10,6 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from itertools import islice
-from types import TracebackType
 from typing import Generic, Self, TypeVar
 
 from runner.errors import ExitCode
@@ -42,12 +41,7 @@ class WorkerPool(Generic[Item, Result]):
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._threads.shutdown(wait=False, cancel_futures=True)
 
     def run(self, items: Iterable[Item]) -> Iterator[tuple[Item, Future[Result]]]:

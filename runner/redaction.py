@@ -1,7 +1,7 @@
 """Takes secrets out of texts: those that this process has seen, and what looks like one.
 
-Knows the encodings in which a secret may come back: in URLs, JSON, HTML, hexadecimal and base64.
-Knows nothing of where a text goes.
+Also values of columns that a user masks. Knows the encodings in which a secret may come back: in
+URLs, JSON, HTML, hexadecimal and base64. Knows nothing of where a text goes.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from urllib.parse import quote, quote_plus
 MASK = "***"
 LEAST_CHARACTERS = 8
 """Shorter texts are not registered: masking them would make every message unreadable."""
+_LEAST_QUOTED = 3
 _LEAST_IN_BASE64 = 10
 """Characters of base64 that are not mistaken for others by chance."""
 
@@ -127,6 +128,27 @@ def redacted(text: str, *, shapes: bool = False) -> str:
     found = [each for each in _registry.secrets.values() if each.may_be_in(text, joined)]
     clean = re.sub(_any_of(found), MASK, text) if found else text
     return _shape().sub(MASK, clean) if shapes else clean
+
+
+def quotable(values: Iterable[str]) -> list[str]:
+    """The values of masked columns that are looked for in other texts, the longest first.
+
+    Without shorter ones most texts would be unreadable.
+    """
+    return sorted((each for each in values if len(each) >= _LEAST_QUOTED), key=len, reverse=True)
+
+
+def without(text: str, quoted: Iterable[str]) -> str:
+    """The text without values that it may quote, in any case: the org writes some in lower case.
+
+    Args:
+        text: About to be shown.
+        quoted: What `quotable` returns.
+    """
+    for each in quoted:
+        if each.lower() in text.lower():
+            text = re.sub(re.escape(each), MASK, text, flags=re.IGNORECASE)
+    return text
 
 
 @cache

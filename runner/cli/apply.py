@@ -30,6 +30,7 @@ from runner.cli.options import (
 from runner.cli.plan import Mask, Rows
 from runner.cli.settings import AllowHost, AllowOutside
 from runner.cli.terminal import Exit, echo
+from runner.wording import counted
 
 if TYPE_CHECKING:
     from runner.plan import RunPlan
@@ -184,7 +185,7 @@ def _confirm(plan: RunPlan, command: str, *, may_ask: bool) -> None:
     from runner.suggest import in_words
 
     records = sum(task.writes for task in plan.tasks)
-    changes = f"{records:,} change{'' if records == 1 else 's'}"
+    changes = counted(records, "change")
     unknown = [task.name for task in plan.tasks if task.has_unknown_rows]
     if unknown:
         changes += f" and those of {in_words(unknown, 'and')} that are not known yet"

@@ -12,6 +12,7 @@ from runner.cli.job_files import JobFiles, Tags, job_files
 from runner.cli.options import FindingsOption, FindingsOutput, NoInput, Quiet, StateDir, Target
 from runner.cli.settings import AllowHost, AllowOutside, user_settings
 from runner.cli.terminal import Exit, echo
+from runner.wording import counted
 
 if TYPE_CHECKING:
     from runner.runs.check import CheckedJob
@@ -100,7 +101,7 @@ def _ready(checked: CheckedJob) -> str:
         identity = checked.org.identity
         lines.append(f"  org {identity.org_id} as {identity.username}, API {checked.org.version}")
     number = checked.forecast.api_calls
-    calls = f"  at least {number:,} API call{'' if number == 1 else 's'} for the tasks"
+    calls = f"  at least {counted(number, 'API call')} for the tasks"
     if checked.uncounted:
         calls += f", without the rows of {', '.join(checked.uncounted)}"
     if checked.api_requests is not None:

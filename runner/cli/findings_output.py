@@ -12,6 +12,7 @@ from pathlib import Path
 from runner.cli.options import FindingsOutput
 from runner.cli.terminal import echo
 from runner.diagnostics import Diagnostic, Severity
+from runner.wording import counted
 
 
 def print_findings(
@@ -85,10 +86,6 @@ def findings_document(found: Sequence[Diagnostic], output: FindingsOutput) -> st
 def _print_end(found: Sequence[Diagnostic], good: str) -> None:
     errors = sum(each.severity is Severity.ERROR for each in found)
     if found:
-        echo(f"{_count(errors, 'error')}, {_count(len(found) - errors, 'warning')}")
+        echo(f"{counted(errors, 'error')}, {counted(len(found) - errors, 'warning')}")
     if good:
         echo(good)
-
-
-def _count(number: int, word: str) -> str:
-    return f"{number} {word}{'' if number == 1 else 's'}"

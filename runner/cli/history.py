@@ -10,6 +10,7 @@ from runner.cli.options import Output, OutputOption, StateDir
 from runner.cli.settings import state_folder
 from runner.cli.terminal import echo
 from runner.errors import UsageError
+from runner.wording import counted
 
 if TYPE_CHECKING:
     from runner.state.ledger import Ledger
@@ -87,7 +88,7 @@ def _prune(ledger: Ledger, keep: int | None, output: Output) -> None:
     if output is Output.JSON:
         echo(json.dumps({"pruned": pruned.runs, "unfinished": pruned.unfinished}))
         return
-    echo(f"{len(pruned.runs):,} run{'' if len(pruned.runs) == 1 else 's'} deleted")
+    echo(f"{counted(len(pruned.runs), 'run')} deleted")
     for run_id in pruned.unfinished:
         echo(f"{run_id} is unfinished and was not deleted; `runner resume {run_id}`")
 

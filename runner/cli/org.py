@@ -18,6 +18,7 @@ from runner.cli.job_files import OptionalJobFiles, Tags, job_files
 from runner.cli.options import Output, OutputOption, Quiet, StateDir, Target
 from runner.cli.settings import AllowHost, AllowOutside, state_folder, user_settings
 from runner.cli.terminal import echo
+from runner.wording import counted
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -286,7 +287,7 @@ def pull(
         echo(f"warning: an org file cannot declare {listed}.", err=True)
     if not quiet:
         number = len(pulled.objects)
-        echo(f"{number} object{'' if number == 1 else 's'} of the org {pulled.org_id}:")
+        echo(f"{counted(number, 'object')} of the org {pulled.org_id}:")
         written = (pulled.org_file, pulled.lock_file, *pulled.schemas)
         echo("\n".join(f"  {each}" for each in written))
 

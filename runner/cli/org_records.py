@@ -11,6 +11,7 @@ from runner.cli.options import Output, OutputOption, StateDir
 from runner.cli.org import GROUP, OrgFile, folder_of_org
 from runner.cli.settings import state_folder
 from runner.cli.terminal import echo
+from runner.wording import counted
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -106,8 +107,6 @@ def dump(
 
 
 def _records(counts: Mapping[str, int]) -> str:
-    from runner.report.plan.words import counted
-
     return counted(sum(counts.values()), "record")
 
 

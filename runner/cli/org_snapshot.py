@@ -13,6 +13,7 @@ from runner.cli.options import Output, OutputOption, StateDir
 from runner.cli.org import GROUP, OrgFile, folder_of_org
 from runner.cli.settings import state_folder
 from runner.cli.terminal import echo
+from runner.wording import counted
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
@@ -156,8 +157,6 @@ def _control(org_file: Path | None, state_dir: str | None) -> AbstractContextMan
 
 
 def _records(found: Snapshot) -> str:
-    from runner.report.plan.words import counted
-
     return counted(cast("int", found["records"]), "record")
 
 

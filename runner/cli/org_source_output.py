@@ -12,6 +12,7 @@ from msgspec import to_builtins
 from runner.cli.options import Output
 from runner.cli.terminal import echo
 from runner.runs.org_from_source import PulledSource
+from runner.wording import counted
 
 _MOST_LISTED = 20
 
@@ -43,6 +44,6 @@ def tell(pulled: PulledSource, output: Output, *, quiet: bool) -> None:
             echo(f"warning: {words.format(shown, source=source)}.", err=True)
     if not quiet:
         number = len(pulled.objects)
-        echo(f"{number} object{'' if number == 1 else 's'} of {source}:")
+        echo(f"{counted(number, 'object')} of {source}:")
         written = (pulled.org_file, pulled.lock_file, *pulled.schemas)
         echo("\n".join(f"  {each}" for each in written))

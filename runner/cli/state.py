@@ -15,6 +15,7 @@ from runner.cli.settings import state_folder
 from runner.cli.terminal import echo
 from runner.job.endpoints import shown_url
 from runner.job.notation import is_url
+from runner.wording import counted
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -116,7 +117,7 @@ def import_(
     what = _counted(len(added.runs), added.watermarks, added.mirrors)
     echo(f"imported {what} of {done.host}, {done.created:%Y-%m-%d %H:%M:%S} UTC")
     if added.known:
-        echo(f"  {_count(len(added.known), 'run')} skipped: here already")
+        echo(f"  {counted(len(added.known), 'run')} skipped: here already")
     for run_id in done.unfinished:
         echo(f"  {run_id} is unfinished: `runner resume {run_id}`")
 
@@ -156,9 +157,7 @@ def _folders(moves: Sequence[str]) -> dict[str, str]:
 
 
 def _counted(runs: int, watermarks: int, mirrors: int) -> str:
-    lists = _count(mirrors, "list") + " of managed records"
-    return f"{_count(runs, 'run')}, {_count(watermarks, 'watermark')}, {lists}"
-
-
-def _count(number: int, word: str) -> str:
-    return f"{number:,} {word}{'' if number == 1 else 's'}"
+    return (
+        f"{counted(runs, 'run')}, {counted(watermarks, 'watermark')}, "
+        f"{counted(mirrors, 'list')} of managed records"
+    )

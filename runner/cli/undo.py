@@ -21,6 +21,7 @@ from runner.cli.options import (
 )
 from runner.cli.settings import AllowHost, AllowOutside
 from runner.cli.terminal import Exit, echo
+from runner.wording import counted
 
 if TYPE_CHECKING:
     from runner.engine.undo import UndoPlan
@@ -96,7 +97,7 @@ def _show(plan: UndoPlan, output: Output) -> None:
 def _confirm(plan: UndoPlan, *, may_ask: bool) -> None:
     from runner.cli.confirmation import confirm
 
-    records = f"{plan.undo_total:,} record{'' if plan.undo_total == 1 else 's'}"
+    records = counted(plan.undo_total, "record")
     confirm(
         f"Put back {records}?",
         nothing="Nothing was undone",

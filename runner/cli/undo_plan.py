@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from runner.engine.undo import Step, UndoPlan
 from runner.report.text import aligned
 from runner.tables.undo.rules import REASON_TEXTS, Act
+from runner.wording import counted
 
 _WORDS = {Act.RESTORE: "restore", Act.DELETE: "delete", Act.UNDELETE: "undelete"}
 
@@ -53,7 +54,7 @@ def _reasons(plan: UndoPlan) -> Iterator[str]:
         for why, count in step.tally.left:
             yield f"  {step.task.done_by.name}: {count:,} x {why.value}: {REASON_TEXTS[why]}"
     for name, rows in plan.merged:
-        yield f"  {name}: {rows:,} merged row{'' if rows == 1 else 's'}: a merge cannot be undone"
+        yield f"  {name}: {counted(rows, 'merged row')}: a merge cannot be undone"
     for name in plan.unaccounted:
         yield (
             f"  {name}: what it wrote is unknown, because the run was abandoned before its results "

@@ -52,6 +52,7 @@ from runner.salesforce.versions import Feature, require, supports
 from runner.tables.targets.deliver import copy_ahead, deliver, get_ready
 from runner.tables.targets.rest_pages import FormattedPage, parse_records
 from runner.tables.targets.rest_rows import RestWriter
+from runner.wording import counted
 
 if TYPE_CHECKING:
     from runner.tables.targets.copy_ahead import CopyAhead
@@ -135,7 +136,7 @@ def _notes_of(increment: Increment, dropped: int) -> Iterator[str]:
     """What an incremental query has read."""
     yield increment.window.words
     if dropped:
-        yield f"{dropped:,} row{'' if dropped == 1 else 's'} of the overlap delivered before"
+        yield f"{counted(dropped, 'row')} of the overlap delivered before"
 
 
 def count_query(task: QueryTask, context: Context) -> tuple[int, Api]:
@@ -170,7 +171,7 @@ def _fits_with(more: str, fits: Callable[[str], bool]) -> Callable[[str], bool]:
 
 
 def _files(count: int) -> str:
-    return f"{count:,} file{'' if count == 1 else 's'}"
+    return counted(count, "file")
 
 
 def _is_source(task: QueryTask, context: Context) -> bool:
@@ -234,7 +235,7 @@ class _Query:
 
     def _notes_of_children(self) -> Iterator[str]:
         return (
-            f"{each.table.relationship}: {each.rows:,} row{'' if each.rows == 1 else 's'}"
+            f"{each.table.relationship}: {counted(each.rows, 'row')}"
             f" to {place_of(each.table.target)}"
             for each in self.children.tables
         )

@@ -14,12 +14,13 @@ from runner.job.endpoints import MissingSource, TaskSource
 from runner.job.limits import RAILS, Needs, applies, exceeds, verbs_of
 from runner.job.model import Job, WriteTask
 from runner.job.rails import Amount, Rail
+from runner.wording import counted
 
 _DONE = {
-    Rail.MAX_CREATES: "create {number} record{s}",
-    Rail.MAX_UPDATES: "change {number} record{s}",
-    Rail.MAX_DELETES: "delete {number} record{s}",
-    Rail.MAX_CLEARS: "empty {number} cell{s} of records",
+    Rail.MAX_CREATES: ("create {}", "record"),
+    Rail.MAX_UPDATES: ("change {}", "record"),
+    Rail.MAX_DELETES: ("delete {}", "record"),
+    Rail.MAX_CLEARS: ("empty {} of records", "cell"),
 }
 
 
@@ -146,21 +147,17 @@ def _judged(  # noqa: PLR0913, PLR0917 - what it takes to judge
         least = amount.number or 0
         if number >= least:
             return
-        message = (
-            f"the source of `{first.name}` has {_of_rows(number)}, and `{rail}` asks for {least:,}"
-        )
+        has = counted(number, "row")
+        message = f"the source of `{first.name}` has {has}, and `{rail}` asks for {least:,}"
     else:
         total = records(first) if amount.percent is not None else 0
         if not exceeds(amount, number, total):
             return
-        done = _DONE[rail].format(number=f"{number:,}", s="" if number == 1 else "s")
+        what, noun = _DONE[rail]
+        done = what.format(counted(number, noun))
         share = f" of the {total:,} of {first.sobject}" if amount.percent is not None else ""
         acting = [task for task in tasks if effects[task.name].of(rail)]
         who = f"`{acting[0].name}`" if len(acting) == 1 else f"{len(acting)} tasks together"
         message = f"{who} would {done}, and `{rail}` allows {amount}{share}"
     hint = f"Check the rows first; `--allow {rail}` goes on once."
     yield job.origin.diagnose(path, RAILS[rail].code, message, help=hint, at_key=True)
-
-
-def _of_rows(number: int) -> str:
-    return f"{number:,} row{'' if number == 1 else 's'}"

@@ -32,6 +32,7 @@ from runner.outcome import Counts
 from runner.tables.targets.delivered import add_deleted, add_rows
 from runner.tables.targets.presence import is_there
 from runner.tables.targets.reconciliation import Compared, Differences, compare
+from runner.wording import counted
 
 Fetch = Callable[[QueryTask, Path], int]
 """Fetches the rows of a query into a file; returns how many there are."""
@@ -125,7 +126,7 @@ def _wanted(task: QueryTask, found: Differences) -> QueryTask:
 
 
 def _notes(found: Differences) -> Iterator[str]:
-    compared = f"compared with {found.in_org:,} record{'' if found.in_org == 1 else 's'} of the org"
+    compared = f"compared with {counted(found.in_org, 'record')} of the org"
     if not found.repaired:
         yield f"{compared}: nothing differs"
     else:

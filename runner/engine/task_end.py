@@ -13,6 +13,7 @@ from msgspec.structs import replace
 from runner.errors import AbortedError, ExitCode, JobError, RailError, RunnerError
 from runner.job.model import AnyTask, WriteTask
 from runner.outcome import Counts, TaskOutcome, TaskStatus
+from runner.wording import counted
 
 if TYPE_CHECKING:
     from runner.state.managed import ManagedChange
@@ -45,7 +46,7 @@ def stopped_by(error: RunnerError, outcome: TaskOutcome) -> TaskOutcome:
     """The outcome of a task that an error ended."""
     aborted = isinstance(error, AbortedError)
     problems = error.diagnostics if isinstance(error, JobError) else ()
-    found = f"{len(problems)} problem{'' if len(problems) == 1 else 's'} in the job"
+    found = f"{counted(len(problems), 'problem')} in the job"
     if isinstance(error, RailError):
         found = error.count
         counts = Counts(read=error.rows, unprocessed=error.rows)

@@ -17,6 +17,7 @@ from runner.job.notices import Notice, NoticeEvent
 from runner.notify.rows import failed_rows
 from runner.outcome import Counts, RunOutcome, TaskOutcome, TaskStatus
 from runner.redaction import redacted
+from runner.wording import counted
 
 FORMAT_VERSION = 1
 LONGEST_TEXT = 1_000
@@ -158,7 +159,7 @@ def title_of(document: Document) -> str:
     words = _WORDS[document["event"]]
     on = f" on {document['target']}" if document["target"] else ""
     rows = sum(task["failed"] for task in document["tasks"])
-    failed = f": {rows:,} row{'' if rows == 1 else 's'} failed" if rows else ""
+    failed = f": {counted(rows, 'row')} failed" if rows else ""
     return f"{document['job']}{on} {words if not failed else words.partition(',')[0]}{failed}"
 
 

@@ -6,12 +6,11 @@ Knows the file of failed rows, which columns are masked, and how much of a row i
 from __future__ import annotations
 
 import csv
-import re
 from collections.abc import Collection, Iterator, Mapping
 from itertools import islice
 
 from runner.outcome import TaskOutcome
-from runner.redaction import MASK, redacted
+from runner.redaction import MASK, quotable, redacted, without
 
 MOST_ROWS = 5
 _MOST_COLUMNS = 20
@@ -33,21 +32,23 @@ def failed_rows(task: TaskOutcome, mask: Collection[str]) -> Iterator[Mapping[st
 
 
 def _row(row: Mapping[str, str], hidden: Collection[str]) -> dict[str, str]:
-    secret = [value for name, value in row.items() if _is_masked(name, hidden) and value]
+    quoted = quotable(value for name, value in row.items() if _is_masked(name, hidden) and value)
     shown = [(name, value) for name, value in row.items() if name and name not in _HIDDEN]
-    return {
-        name: MASK if _is_masked(name, hidden) and value else _cell(value, secret)
+    cells = {
+        name: MASK if _is_masked(name, hidden) and value else _cell(value, quoted)
         for name, value in shown[:_MOST_COLUMNS]
     }
+    message = row.get("sf__Message") or ""
+    if "sf__Message" in cells and any(name in message.lower() for name in hidden):
+        cells["sf__Message"] = MASK  # it may quote the value in another form
+    return cells
 
 
 def _is_masked(name: str | None, hidden: Collection[str]) -> bool:
     return name is not None and name.lower() in hidden
 
 
-def _cell(value: str | None, secret: Collection[str]) -> str:
-    text = redacted(value or "", shapes=True)
-    for each in secret:  # the org's message may quote it
-        text = re.sub(re.escape(each), MASK, text, flags=re.IGNORECASE)
+def _cell(value: str | None, quoted: Collection[str]) -> str:
+    text = without(redacted(value or "", shapes=True), quoted)
     flat = " ".join(text.split())
     return flat if len(flat) <= _LONGEST_CELL else f"{flat[: _LONGEST_CELL - 1]}…"

@@ -14,6 +14,7 @@ from runner.diagnostics import Diagnostic, Position, Severity
 from runner.errors import ExitCode, JobError, RunnerError
 from runner.outcome import RunOutcome, TaskOutcome, TaskStatus
 from runner.plan import Change, RunPlan
+from runner.wording import counted
 
 NO_FILE = Path()
 """The file of a finding that is in none."""
@@ -111,7 +112,7 @@ def rows_text(task: TaskOutcome) -> str:
     if not said:
         return ""
     reasons = "; ".join(reasons_of(task))
-    rows = f"{counts.read:,} row{'' if counts.read == 1 else 's'}"
+    rows = counted(counts.read, "row")
     return f"{', '.join(said)} of {rows}{f' ({reasons})' if reasons else ''}"
 
 
@@ -125,7 +126,7 @@ def reasons_of(task: TaskOutcome) -> Iterator[str]:
 
 def _reason(code: str, rows: int, first: int) -> str:
     which = f", first row {first:,}" if first else ""
-    return f"{code}: {rows:,} row{'' if rows == 1 else 's'}{which}"
+    return f"{code}: {counted(rows, 'row')}{which}"
 
 
 def text_of(found: Diagnostic) -> str:

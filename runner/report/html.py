@@ -9,7 +9,9 @@ from __future__ import annotations
 import base64
 import hashlib
 import re
+from collections.abc import Sequence
 from functools import cache
+from itertools import accumulate
 from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
@@ -38,6 +40,19 @@ def page(folder: Path, name: str, **facts: object) -> str:
             policy=f"{policy}base-uri 'none'; form-action 'none'",
         )
     )
+
+
+def share(part: float, whole: float) -> float:
+    """A part in percent, between 0 and 100."""
+    return round(min(100.0, 100 * part / whole), 2) if whole > 0 else 0.0
+
+
+def stretches(numbers: Sequence[int]) -> list[tuple[float, float]]:
+    """Where each of some numbers is on a bar and how long, in percent; none is too small to see."""
+    sizes = [max(number, sum(numbers) / 80) for number in numbers]
+    ends = list(accumulate(100 * size / sum(sizes) for size in sizes))
+    starts = [0.0, *ends]
+    return [(round(a, 2), round(b - a, 2)) for a, b in zip(starts, ends, strict=False)]
 
 
 @cache

@@ -14,6 +14,7 @@ from runner.outcome import RunOutcome, TaskOutcome, TaskStatus
 from runner.report.findings import path_from, reasons_of, rows_text, text_of
 from runner.report.markdown import code
 from runner.report.text import meaning
+from runner.wording import counted
 
 _LONGEST_MESSAGE = 500
 _MOST_FINDINGS = 100
@@ -32,7 +33,7 @@ def findings_summary(
     if not found:
         names = ", ".join(code(path_from(folder, each)) for each in jobs[:_MOST_FINDINGS])
         return f"{title}no problems\n\n{names}\n"
-    lines = [f"{title}{len(found):,} problem{'' if len(found) == 1 else 's'}", ""]
+    lines = [f"{title}{counted(len(found), 'problem')}", ""]
     return "\n".join([*lines, *_table(found, folder)]) + "\n"
 
 

@@ -29,6 +29,7 @@ from runner.runs.job_test_org import Records as Stored
 from runner.runs.job_test_untouched import changed_records
 from runner.suggest import did_you_mean
 from runner.verdict import Difference
+from runner.wording import counted
 
 _MOST_LINES = 40
 """Lines that are shown of one difference."""
@@ -130,7 +131,7 @@ class Checks(Struct, frozen=True):
             if task.message:
                 yield f"  {name}: {task.message}"
             for code, message, rows, first in task.top_errors[:_MOST_ERRORS]:
-                count = f"{rows:,} row{'' if rows == 1 else 's'}"
+                count = counted(rows, "row")
                 yield f"  {name}: {count}, first row {first}: {code}: {message}"
             yield from (f"  {name}: {each.message}" for each in task.problems)
 
@@ -164,9 +165,9 @@ class Checks(Struct, frozen=True):
             for task, row, code, _ in actual
         )
         if wanted != found:
-            actual_count = _count(len(found)) if len(found) != len(wanted) else "other rows"
+            actual_count = counted(len(found), "row") if len(found) != len(wanted) else "other rows"
             yield self._at(
-                ("failed",), _count(len(wanted)), actual_count, _line_diff(wanted, found)
+                ("failed",), counted(len(wanted), "row"), actual_count, _line_diff(wanted, found)
             )
 
     def _records(self, records: Records) -> Iterator[Difference]:
@@ -216,8 +217,8 @@ class Checks(Struct, frozen=True):
         if left != right:
             head = f"  {' | '.join(columns)}"
             lines = [head, *_line_diff(left, right)] if columns else ()
-            actual = _count(len(found)) if len(found) != len(wanted) else "other values"
-            yield self._at(keys, _count(len(wanted)), actual, lines, what)
+            actual = counted(len(found), "row") if len(found) != len(wanted) else "other values"
+            yield self._at(keys, counted(len(wanted), "row"), actual, lines, what)
 
     def _expected_rows(
         self, table: Table, path: Location
@@ -357,7 +358,3 @@ def _byte_diff(wanted: bytes, found: bytes) -> list[str]:
     changes = list(unified_diff(left, right, n=1, lineterm=""))[2:]
     lines = [f"{each[:1]} {each[1:]}" for each in changes if not each.startswith("@@")]
     return lines or ["  only the line ends differ"]
-
-
-def _count(number: int) -> str:
-    return f"{number:,} row{'' if number == 1 else 's'}"

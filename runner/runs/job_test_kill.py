@@ -24,6 +24,7 @@ from runner.runs.prepare import PreparedRun, RunOptions
 from runner.runs.wiring import UserSettings
 from runner.state.paths import StateFolder
 from runner.verdict import Difference, Status, Verdict
+from runner.wording import counted
 
 NOT_KILLED = "test/not-killed"
 _MOST_KILLS = 1_000
@@ -76,7 +77,7 @@ def run_killed(test: JobTest, prepared: PreparedRun, org: FreshOrg, options: Run
         process.wait()
     if answered < after:
         path = (*test.path, "when", "killed_after_requests")
-        times = f"{answered} API request{'' if answered == 1 else 's'}"
+        times = counted(answered, "API request")
         message = f"the run was not killed: it ended after {times}"
         hint = "write a smaller number" if answered else "without `when` the test says why"
         raise JobError((test.origin.diagnose(path, NOT_KILLED, message, help=hint),))

@@ -9,13 +9,14 @@ from msgspec.structs import asdict
 
 from runner import events
 from runner.outcome import RunOutcome, TaskOutcome
+from runner.wording import counted
 
 
 def line_of(event: events.Event) -> str | None:
     """The log line of an event; None for those that only move a progress bar."""
     match event:
         case events.RunStarted(run_id, job, tasks):
-            return f"run {run_id}: {job}, {_count(tasks, 'task')}"
+            return f"run {run_id}: {job}, {counted(tasks, 'task')}"
         case events.Connected():
             who = f" as {event.username}" if event.username else ""
             version = f"API version {event.api_version}"
@@ -64,7 +65,3 @@ def _task_end(task: TaskOutcome) -> str:
 def _run_end(run: RunOutcome) -> str:
     why = f": {run.message}" if run.message else ""
     return f"run {run.run_id}: exit {int(run.exit_code)}{why}"
-
-
-def _count(number: int, word: str) -> str:
-    return f"{number:,} {word}{'' if number == 1 else 's'}"

@@ -16,13 +16,13 @@ from runner.report.plan.words import (
     budget,
     cell_texts,
     cost,
-    counted,
     field_line,
     identity,
     kinds_to_show,
     left_out,
     summary,
 )
+from runner.wording import counted
 
 MOST_BYTES = 60_000
 """GitHub takes comments of 65,536 characters."""

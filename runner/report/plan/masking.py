@@ -11,10 +11,7 @@ from collections.abc import Iterable, Sequence
 from msgspec.structs import replace
 
 from runner.plan import PlannedCell, PlannedRow, RunPlan, TaskPlan
-from runner.redaction import MASK
-
-LEAST_CHARACTERS = 3
-"""Shorter values are not looked for in other texts, which would become unreadable."""
+from runner.redaction import MASK, quotable, without
 
 
 def masked(plan: RunPlan, fields: Sequence[str]) -> RunPlan:
@@ -74,10 +71,10 @@ def _masked_row(
     secret = {each for cell in row.cells if cell.field in hidden for each in _values(cell)}
     if is_key_hidden and row.key is not None:
         secret.add(row.key)
-    quoted = sorted((each for each in secret if len(each) >= LEAST_CHARACTERS), key=len)[::-1]
+    quoted = quotable(secret)
     key = row.key
     if key is not None:
-        key = MASK if is_key_hidden or key in secret else _without(key, quoted)
+        key = MASK if is_key_hidden or key in secret else without(key, quoted)
     message = row.message and _masked_message(row.message, hidden, quoted, columns)
     cells = tuple(_masked_cell(cell, hidden, quoted) for cell in row.cells)
     return replace(row, key=key, message=message, cells=cells)
@@ -90,8 +87,8 @@ def _values(cell: PlannedCell) -> list[str]:
 def _masked_cell(cell: PlannedCell, hidden: Sequence[str], quoted: Sequence[str]) -> PlannedCell:
     if cell.field in hidden:
         return PlannedCell(cell.field, MASK, MASK, is_masked=True)
-    before = cell.before and _without(cell.before, quoted)
-    after = cell.after and _without(cell.after, quoted)
+    before = cell.before and without(cell.before, quoted)
+    after = cell.after and without(cell.after, quoted)
     return replace(cell, before=before, after=after)
 
 
@@ -108,10 +105,4 @@ def _masked_message(
     is_of_another = any(
         re.search(rf"\b{re.escape(each)}\b", message, re.IGNORECASE) for each in columns
     )
-    return _without(message, quoted) if is_of_another else MASK
-
-
-def _without(text: str, quoted: Sequence[str]) -> str:
-    for each in quoted:
-        text = text.replace(each, MASK)
-    return text
+    return without(message, quoted) if is_of_another else MASK

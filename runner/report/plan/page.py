@@ -52,7 +52,7 @@ def plan_html(plans: Sequence[RunPlan]) -> str:
         fields=sorted({name for plan in plans for task in plan.tasks for name in _fields(task)}),
         sides=sides,
         bars=bars,
-        share=share,
+        share=html.share,
     )
 
 
@@ -64,19 +64,8 @@ def _fields(task: TaskPlan) -> set[str]:
 def bars(task: TaskPlan) -> list[Bar]:
     """A task's rows by kind; a kind that has rows is never too small to be seen."""
     counts = {each: task.count(each) for each in Change if task.count(each)}
-    sizes = {each: max(number, sum(counts.values()) / 80) for each, number in counts.items()}
-    total = sum(sizes.values())
-    found: list[Bar] = []
-    start = 0.0
-    for each, size in sizes.items():
-        found.append(Bar(str(each), round(start, 2), round(100 * size / total, 2)))
-        start += 100 * size / total
-    return found
-
-
-def share(part: int, whole: int) -> float:
-    """A part in percent, between 0 and 100."""
-    return round(min(100.0, 100 * part / whole), 2) if whole > 0 else 0.0
+    places = html.stretches(list(counts.values()))
+    return [Bar(str(each), *place) for each, place in zip(counts, places, strict=True)]
 
 
 def sides(cell: PlannedCell, row: PlannedRow) -> tuple[Side | None, Side | None]:

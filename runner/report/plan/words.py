@@ -17,6 +17,7 @@ from runner.plan import (
     TaskPlan,
 )
 from runner.redaction import MASK
+from runner.wording import counted
 
 BLANK = "blank"
 UNKNOWN = "unknown"
@@ -52,11 +53,6 @@ _MAY_DO = {
     "undelete": (Change.UNDELETE,),
     "merge": (Change.MERGE,),
 }
-
-
-def counted(number: int, word: str) -> str:
-    """A number with its noun."""
-    return f"{number:,} {word}{'' if number == 1 else 's'}"
 
 
 def figures(task: TaskPlan) -> list[tuple[Change | None, str]]:

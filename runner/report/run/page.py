@@ -157,7 +157,7 @@ def run_html(facts: RunFacts, trend: Sequence[RunRecord]) -> str:
         made=facts.made,
         duration=duration,
         size=size,
-        share=share,
+        share=html.share,
         peak=max(facts.line.rates, default=0.0),
     )
 
@@ -173,7 +173,7 @@ def history_html(job: str, runs: Sequence[RunRecord], made: datetime) -> str:
         made=made,
         duration=duration,
         size=size,
-        share=share,
+        share=html.share,
         peak=0.0,
     )
 
@@ -208,7 +208,7 @@ def _in_trend(run: RunRecord, seconds: float | None, longest: float) -> TrendRun
         state_of(run),
         kind_of(run),
         seconds,
-        max(3.0, share(seconds or 0.0, longest)),
+        max(3.0, html.share(seconds or 0.0, longest)),
         read=sum(each.read for each in counts),
         good=sum(each.succeeded + each.written for each in counts),
         lost=sum(getattr(each, name) for each in counts for name in _LOST),
@@ -243,26 +243,14 @@ def bars(counts: Counts) -> tuple[Bar, ...]:
     """Rows by outcome; one that has rows is never too small to be seen."""
     present = [(kind, word, getattr(counts, kind)) for kind, word in _OUTCOMES]
     present = [each for each in present if each[2]]
-    total = sum(rows for _, _, rows in present)
-    sizes = [max(rows, total / 80) for _, _, rows in present]
-    found: list[Bar] = []
-    start = 0.0
-    for (kind, word, rows), part in zip(present, sizes, strict=True):
-        length = 100 * part / sum(sizes)
-        found.append(Bar(kind, word, rows, round(start, 2), round(length, 2)))
-        start += length
-    return tuple(found)
+    places = html.stretches([rows for _, _, rows in present])
+    return tuple(Bar(*each, *place) for each, place in zip(present, places, strict=True))
 
 
 def link(file: Path, beside: Path) -> str:
     """A file as seen from a folder, as a relative URL."""
     relative = os.path.relpath(file, beside)
     return quote(relative if relative.startswith("..") else f"./{relative}")
-
-
-def share(part: float, whole: float) -> float:
-    """A part in percent, between 0 and 100."""
-    return round(min(100.0, 100 * part / whole), 2) if whole > 0 else 0.0
 
 
 def duration(seconds: float | None) -> str:

@@ -13,15 +13,13 @@ from pathlib import Path
 
 from msgspec import Struct
 
-from runner.redaction import MASK, redacted
+from runner.redaction import MASK, quotable, redacted, without
 
 FILES = ("failed.csv", "in_doubt.csv", "not_undone.csv")
 MOST_GROUPS = 20
 EXAMPLES = 3
 MOST_CELLS = 12
 LONGEST_VALUE = 200
-LEAST_MASKED = 3
-"""Shorter values are not looked for in other texts, which would become unreadable."""
 _LONGEST_CELL = 150_000_000
 """Salesforce's longest values are smaller."""
 _MOST_KINDS = 1_000
@@ -129,7 +127,7 @@ def _example(row: dict[str, str], hidden: frozenset[str]) -> Example:
     named = {each.lower() for each in row.get("sf__Fields", "").split()}
     own = {name: value for name, value in row.items() if not name.startswith("sf__")}
     secret = {value for name, value in own.items() if name.lower() in hidden and value}
-    quoted = sorted((each for each in secret if len(each) >= LEAST_MASKED), key=len, reverse=True)
+    quoted = quotable(secret)
     order = sorted(own, key=lambda name: name.lower() not in named)
     cells = tuple(
         Cell(
@@ -137,7 +135,7 @@ def _example(row: dict[str, str], hidden: frozenset[str]) -> Example:
         )
         for name in order[:MOST_CELLS]
     )
-    message = redacted(_without(row.get("sf__Message", ""), quoted), shapes=True)
+    message = redacted(without(row.get("sf__Message", ""), quoted), shapes=True)
     if any(name in message.lower() for name in hidden):
         message = MASK  # a message that names the field may quote its value in another form
     return Example(row.get("sf__Row", ""), cells, max(0, len(own) - MOST_CELLS), _cut(message))
@@ -146,13 +144,7 @@ def _example(row: dict[str, str], hidden: frozenset[str]) -> Example:
 def _shown(value: str, quoted: Sequence[str], *, is_hidden: bool) -> str:
     if is_hidden:
         return MASK
-    return _cut(_without(value, quoted))
-
-
-def _without(text: str, quoted: Sequence[str]) -> str:
-    for each in quoted:
-        text = text.replace(each, MASK)
-    return text
+    return _cut(without(value, quoted))
 
 
 def _cut(text: str) -> str:

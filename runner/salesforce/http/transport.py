@@ -13,7 +13,6 @@ from contextlib import ExitStack, suppress
 from functools import partial
 from http import HTTPStatus
 from threading import Lock
-from types import TracebackType
 from typing import TYPE_CHECKING, Self
 from urllib.parse import urlsplit
 
@@ -113,12 +112,7 @@ class Transport:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     def _check_host(self, request: OrgRequest) -> None:

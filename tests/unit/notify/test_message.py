@@ -91,3 +91,19 @@ def test_masked_columns_are_masked_in_messages_too(happening):
     assert (row["Name"], row["Email"]) == ("Ada", "***")
     assert row["sf__Message"] == "duplicate of ***"
     assert "ada@acme.example" not in str(found)
+
+
+@pytest.mark.parametrize(
+    ("cells", "message", "shown"),
+    [
+        ("Ada,ada@acme.example", "EMAIL is wrong: ada (at) acme", "***"),
+        ("Ada,Ada@Acme.example", "duplicate of ada@acme.example", "duplicate of ***"),
+        ("Ada,no", "nothing to note", "nothing to note"),
+    ],
+    ids=["a-message-that-names-the-column", "another-case", "too-short-to-be-looked-for"],
+)
+def test_what_the_org_says_of_a_masked_column(happening, cells, message, shown):
+    file = happening.outcome.tasks[0].results / "failed.csv"
+    file.write_text(f"Name,Email,sf__Row,sf__Code,sf__Message\n{cells},2,BAD,{message}\n")
+    found = document_of(happening, Notice((), rows=True, mask=("Email",)))
+    assert found["tasks"][0]["rows"][0]["sf__Message"] == shown
