@@ -20,7 +20,7 @@ from runner.engine.context import COMPARING, Context
 from runner.engine.managed import Noted
 from runner.engine.task_end import TaskEnd
 from runner.engine.write import run_write
-from runner.errors import ExitCode, StateError
+from runner.errors import ExitCode, OrgError, StateError
 from runner.job.choices import OnError
 from runner.job.endpoints import FileSource
 from runner.job.mirrors import mirror_of
@@ -43,6 +43,8 @@ NOT_UNDONE = "not_undone.csv"
 """The records of a step that were left alone, and why."""
 _TO_UNDO = "to_undo.csv"
 _DOCUMENT = ("ContentDocumentId", "VersionNumber", "IsLatest")
+_NO_FIELD = "INVALID_FIELD"
+"""Code of a query for `IsDeleted` of an object that has no recycle bin."""
 _AGAIN = frozenset({ExitCode.INTERRUPTED, ExitCode.TERMINATED, ExitCode.TEMPORARY})
 _VERBS = {Act.RESTORE: Verb.UPDATE, Act.DELETE: Verb.DELETE, Act.UNDELETE: Verb.UNDELETE}
 
@@ -264,8 +266,9 @@ def _learn(undoing: TaskComparison, done: TaskRecord, session: Session) -> None:
             of_versions = _DOCUMENT if _deletes_documents(done, act) else ()
             wanted = (*fields, *of_versions)
             read = partial(_current, session, done.sobject, wanted)
-            for found in parallel_map(read, undoing.ids(act)):
+            for found, unknown in parallel_map(read, undoing.ids(act)):
                 undoing.add_current(found)
+                undoing.add_unknown(unknown)
                 if of_versions:
                     undoing.add_documents(map(_document, found))
     for place, column, keys in undoing.parents():
@@ -276,8 +279,25 @@ def _learn(undoing: TaskComparison, done: TaskRecord, session: Session) -> None:
 
 def _current(
     session: Session, sobject: str, fields: Sequence[str], ids: Sequence[str]
-) -> Sequence[Mapping[str, str | None]]:
-    return read_by_id(session, sobject, ids, fields)
+) -> tuple[Sequence[Mapping[str, str | None]], Sequence[str]]:
+    """What records hold now, and the Ids that the org has no record of, deleted ones included."""
+    found = read_by_id(session, sobject, ids, fields)
+    there = {str(each["Id"])[:15] for each in found}
+    missing = [each for each in ids if each[:15] not in there]
+    return found, _unknown(session, sobject, missing)
+
+
+def _unknown(session: Session, sobject: str, ids: Sequence[str]) -> Sequence[str]:
+    """Those of the Ids that no record has, deleted ones included; none where that is not known."""
+    if not ids:
+        return ()
+    try:
+        known = {each[:15] for each, _ in find_deleted(session, sobject, ids)}
+    except OrgError as error:
+        if error.code != _NO_FIELD:
+            raise
+        return ()  # records of this object are deleted for good
+    return [each for each in ids if each[:15] not in known]
 
 
 def _deletes_documents(done: TaskRecord, act: Act) -> bool:

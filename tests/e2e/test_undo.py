@@ -254,3 +254,34 @@ def test_a_person_is_asked_on_a_terminal(bench, org, answer, code, left):
     assert org.rows("SELECT COUNT(Id) n FROM Contact") == [{"n": left}]
     for each in (terminal, end):
         os.close(each)
+
+
+@pytest.mark.parametrize("api", ["rest", "bulk"])
+def test_an_id_that_was_changed_is_neither_deleted_nor_taken_for_gone(bench, org, api):
+    """A digit that became another leaves the check characters right: the org does not know it."""
+    write_csv(bench, "a.csv", "LastName", ("Ada",), ("Bob",), ("Cy",), ("Dee",))
+    job = bench.job(f"- {{name: a, create: Contact, from: a.csv, api: {api}}}")
+    ended = bench.run("run", job, "-o", "json")
+    assert ended.code == 0, ended.err
+    file = bench.state / "runs" / ended.document["run_id"] / "a" / "succeeded.csv"
+    ada, bob, cy, _ = (row["sf__Id"] for row in rows_of(file))
+    text = file.read_text()
+    text = text.replace(ada, ada[:6] + "9" + ada[7:]).replace(bob, bob[:4] + "o" + bob[5:])
+    file.write_text(text)
+    org.request("DELETE", f"/services/data/v62.0/sobjects/Contact/{cy}")
+    undone = undo(bench)
+    assert undone.code == 3, undone.err + undone.out
+    counts = undone.task("a.delete")["counts"]
+    assert (counts["deleted"], counts["skipped"], counts["unchanged"]) == (1, 2, 1)
+    folder = bench.state / "runs" / undone.document["run_id"] / "a.delete"
+    left = rows_of(folder / "not_undone.csv")
+    assert [(each["sf__Row"], each["sf__Code"]) for each in left] == [
+        ("1", "UNKNOWN_ID"),
+        ("2", "DAMAGED_ID"),
+    ]
+    assert {each["Id"] for each in org.rows("SELECT Id FROM Contact")} == {ada, bob}
+    file.write_text(
+        file.read_text().replace(left[1]["sf__Id"], bob).replace(left[0]["sf__Id"], ada)
+    )
+    assert undo(bench, ended.document["run_id"]).code == 0
+    assert org.rows("SELECT Id FROM Contact") == []

@@ -21,7 +21,7 @@ from runner.job.model import Verb
 from runner.tables.database import Database, storage_errors
 from runner.tables.sources.csv_pieces import with_rows
 from runner.tables.sql import copy_csv, literal, name, read_parquet
-from runner.tables.staging.parts import header_line, read_header
+from runner.tables.staging.parts import header_line
 from runner.tables.undo.after_images import (
     UNDO,
     WrittenColumn,
@@ -31,6 +31,7 @@ from runner.tables.undo.after_images import (
     read_index,
 )
 from runner.tables.undo.before_images import BLOCK_ROWS, READ, write_private_csv
+from runner.tables.undo.listed import has_repeats, load_listed
 from runner.tables.undo.rules import (
     ACTS,
     REASON_TEXTS,
@@ -137,11 +138,12 @@ class TaskComparison:
             self._make("parent", _nothing(["place", "id", "key"]))
             self._make("present", _nothing(["id15", *(f"n{at}" for at in range(len(fields)))]))
             self._make("bin", _nothing(["id15", "gone"]))
+            self._make("unknown", _nothing(["id15"]))
             self._make("document", _nothing(["id15", "document_id", "is_whole"]))
 
     def ids(self, act: Act) -> Iterator[list[str]]:
         """Ids of an act's records, as many at a time as the org returns in one request."""
-        query = f"SELECT DISTINCT id FROM done WHERE id IS NOT NULL AND act = {literal(act)}"
+        query = f"SELECT DISTINCT id FROM done WHERE id15 IS NOT NULL AND act = {literal(act)}"
         found = [record_id for (record_id,) in self._all(f"{query} ORDER BY id")]
         for start in range(0, len(found), _IDS_PER_REQUEST):
             yield found[start : start + _IDS_PER_REQUEST]
@@ -171,6 +173,10 @@ class TaskComparison:
     def add_deleted(self, found: Iterable[tuple[str, bool]]) -> None:
         """Add which records are in the recycle bin (True) or not deleted (False)."""
         self._insert("bin", [(record_id, str(gone).lower()) for record_id, gone in found])
+
+    def add_unknown(self, ids: Iterable[str]) -> None:
+        """Add Ids that the org has no record of, not even in the recycle bin."""
+        self._insert("unknown", [(record_id[:15],) for record_id in ids])
 
     def decide(self) -> None:
         """Decide what happens to each record of the group."""
@@ -242,20 +248,10 @@ class TaskComparison:
         return [(at, each) for at, each in enumerate(self.index.fields) if by_field[each]]
 
     def _load(self, folder: Path) -> None:
-        columns = ("sf__Row", "sf__Id", "sf__Created")
-        self._make("succeeded", _nothing(columns))
-        self._make("in_doubt", _nothing(columns))
-        self._insert_results("succeeded", folder / "succeeded.csv", columns)
-        self._insert_results("in_doubt", folder / "in_doubt.csv", columns)
-        cells = "CAST(sf__Row AS BIGINT) AS row, sf__Id AS id, left(sf__Id, 15) AS id15"
-        self._make(
-            "results",
-            f"SELECT {cells}, CAST(sf__Created AS BOOLEAN) AS created, false AS doubt"
-            f" FROM succeeded UNION ALL SELECT {cells}, NULL, true FROM in_doubt",
-        )
+        load_listed(self._database, folder, self._verb)
         self._view("all_written", self._written())
         self._load_before_images()
-        repeats = self._has_repeats("results WHERE id15 IS NOT NULL")
+        repeats = has_repeats(self._database, "results WHERE id15 IS NOT NULL")
         # All rows of a record are in the group of the first one.
         first = "coalesce(min(row) OVER (PARTITION BY id15), row)" if repeats else "row"
         group = f"({first} - 1) // {self._group_size}"
@@ -294,16 +290,11 @@ class TaskComparison:
         read = (
             f"SELECT left(Id, 15) AS id15, {name(READ)} AS read{cells} FROM {read_parquet(files)}"
         )
-        if self._has_repeats(f"({read})"):
+        if has_repeats(self._database, f"({read})"):
             first = "QUALIFY row_number() OVER (PARTITION BY id15 ORDER BY read) = 1"
             self._make("first_reads", f"SELECT * FROM ({read}) {first}")
             read = "SELECT * FROM first_reads"
         self._view("all_before", read)
-
-    def _has_repeats(self, relation: str) -> bool:
-        """Whether a record appears in several rows."""
-        groups = f"SELECT id15 FROM {relation} GROUP BY id15 HAVING count(*) > 1 LIMIT 1"
-        return bool(self._all(groups))
 
     def _apply_projected(self) -> None:
         """Change what records hold now to what they will hold once later tasks are undone."""
@@ -343,17 +334,6 @@ class TaskComparison:
         )
         self._execute(copy_csv(query, piece, header=False))
         return piece
-
-    def _insert_results(self, table: str, file: Path, columns: Sequence[str]) -> None:
-        """Insert some columns of a result file; nothing if it does not exist."""
-        if not file.exists():
-            return
-        header = read_header(file)
-        names = tuple(f"r{place}" for place in range(len(header)))
-        cell_of = dict(zip(header, names, strict=True))
-        cells = ", ".join(cell_of.get(column, "NULL") for column in columns)
-        insert = f"INSERT INTO {table} SELECT {cells} FROM"
-        with_rows(file, names, lambda rows: self._execute(f"{insert} {rows}"))
 
     def _make(self, table: str, query: str) -> None:
         self._execute(f"CREATE OR REPLACE TABLE {table} AS {query}")

@@ -5,11 +5,12 @@ wrote still holds what the run wrote, or what it held before. Values are compare
 them: numbers at the field's scale, datetimes to the second, Ids by 15 characters. Knows rules and
 SQL. Knows nothing of where the tables come from:
 
-    done        row, id, id15, created, doubt, act    what the run did
+    done        row, id, id15, created, doubt, damaged, act    what the run did
     written     row, w0, w1, …                        what it sent, by column
     before      id15, b0, b1, …                       what records held before, by field
     present     id15, n0, n1, …                       what they hold now, by field
     bin         id15, gone                            what exists, or is in the recycle bin
+    unknown     id15                                  what is not in the bin either
     parent      place, id, key                        which record a parent's key means
     undeleted   id15                                  what a later step of this undo brings back
     document    id15, document_id, is_whole           what a version is deleted with
@@ -60,6 +61,8 @@ class Reason(StrEnum):
     NOT_IN_BIN = "NOT_IN_RECYCLE_BIN"
     HARD = "HARD_DELETED"
     DOUBT = "ANSWER_LOST"
+    DAMAGED = "DAMAGED_ID"
+    UNKNOWN = "UNKNOWN_ID"
     VERSION = "OTHER_VERSIONS"
 
 
@@ -69,7 +72,11 @@ REASON_TEXTS = {
     Reason.DELETED: "the record has been deleted since",
     Reason.NOT_KEPT: "its earlier values were not saved: the task had no `undo: true`",
     Reason.NOT_RECORDED: "what the run wrote was not recorded: it was run by an earlier release",
-    Reason.NOT_IN_BIN: "the record is no longer in the recycle bin",
+    Reason.NOT_IN_BIN: "the record is not in the recycle bin: it has been purged, or its Id in"
+    " succeeded.csv was changed",
+    Reason.DAMAGED: "its Id in succeeded.csv is not the one that the org returned: it was changed",
+    Reason.UNKNOWN: "the org has no record with this Id, in the recycle bin either: it has been"
+    " purged, or its Id in succeeded.csv was changed",
     Reason.HARD: "the record bypassed the recycle bin: `hard: true`",
     Reason.VERSION: "a version of a file is deleted with the whole file, which has other versions",
     Reason.DOUBT: "the answer was lost: the write may or may not have happened",
@@ -132,7 +139,8 @@ def _compared(index: WrittenIndex) -> str:
     tests = "".join(f", {each}" for at in range(len(index.fields)) for each in _tests(index, at))
     return (
         "SELECT v.id15, v.act, min(v.row) AS row, arg_min(v.id, v.row) AS id,"
-        " bool_or(v.doubt) AS doubt, bool_or(v.is_recorded) AS is_recorded,"
+        " bool_or(v.doubt) AS doubt, bool_or(v.damaged) AS damaged,"
+        " bool_or(v.is_unknown) AS is_unknown, bool_or(v.is_recorded) AS is_recorded,"
         f" bool_or(v.is_alive) AS is_alive, bool_or(v.has_before) AS has_before{tests}"
         f" FROM ({_with_comparables(index)}) v"
         " GROUP BY v.id15, v.act, CASE WHEN v.id15 IS NULL THEN v.row END"
@@ -172,7 +180,8 @@ def _joined(index: WrittenIndex) -> str:
         for place in parents
     )
     return (
-        "SELECT d.id15, d.act, d.row, d.id, d.doubt, w.row IS NOT NULL AS is_recorded,"
+        "SELECT d.id15, d.act, d.row, d.id, d.doubt, d.damaged,"
+        " d.id15 IN (SELECT id15 FROM unknown) AS is_unknown, w.row IS NOT NULL AS is_recorded,"
         " n.id15 IS NOT NULL OR u.id15 IS NOT NULL AS is_alive, b.id15 IS NOT NULL AS has_before,"
         f" u.id15 IS NOT NULL AS is_undeleted{cells}"
         " FROM done d LEFT JOIN written w ON w.row = d.row LEFT JOIN present n ON n.id15 = d.id15"
@@ -227,9 +236,11 @@ def _why(drifted: str, changed: str, *, hard: bool) -> str:
     """SQL of the reason to leave a record; NULL if there is none. The first match decides."""
     rules: Sequence[tuple[str, Reason | None]] = (
         ("doubt", Reason.DOUBT),
+        ("damaged", Reason.DAMAGED),
         (f"act = {_UNDELETE} AND {str(hard).lower()}", Reason.HARD),
         (f"act = {_UNDELETE} AND bin.id15 IS NULL", Reason.NOT_IN_BIN),
         (f"act = {_UNDELETE}", None),
+        ("is_unknown AND NOT is_alive", Reason.UNKNOWN),
         (f"act = {_DELETE} AND NOT is_alive", None),
         (f"act = {_DELETE} AND document.is_whole = 'false'", Reason.VERSION),
         (f"act = {_DELETE} AND NOT is_recorded", Reason.NOT_RECORDED),

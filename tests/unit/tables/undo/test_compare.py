@@ -7,15 +7,16 @@ import pytest
 from msgspec.structs import asdict
 
 from runner.job.model import Verb
+from runner.salesforce.ids import eighteen
 from runner.tables.sql import literal
 from runner.tables.staging.canonical_values import open_database
 from runner.tables.undo import compare
 from runner.tables.undo.after_images import UNDO, WrittenColumn, WrittenIndex
 from runner.tables.undo.before_images import READ, write_records
 from runner.tables.undo.compare import TaskComparison
-from runner.tables.undo.rules import Act, Reason
+from runner.tables.undo.rules import ACTS, Act, Reason
 
-A, B, C, D = (f"00100000000000{letter}AAA" for letter in "ABCD")
+A, B, C, D, E = (eighteen(f"00100000000000{letter}") for letter in "ABCDE")
 
 
 @pytest.fixture
@@ -85,7 +86,7 @@ class Task:
         write_records(self.database, file, ("Id", *fields, READ), rows)
         return self
 
-    def now(self, *records, deleted=None, parents=None, act=None):
+    def now(self, *records, deleted=None, unknown=(), parents=None, act=None):
         """Judge by what is there now."""
         undoing = TaskComparison(
             self.database, self.work, self.folder, self.verb, hard=self.hard, act=act
@@ -97,6 +98,7 @@ class Task:
             for record_id, *values in records
         )
         undoing.add_deleted((deleted or {}).items())
+        undoing.add_unknown(unknown)
         for place, found in (parents or {}).items():
             undoing.add_parents(place, found)
         undoing.decide()
@@ -207,17 +209,16 @@ def test_a_create_of_an_earlier_release_is_left(tmp_path, database):
 
 def test_upserts_are_told_apart(tmp_path, database):
     """What no reading before its rows found is deleted, unless somebody else created it."""
-    other = "00100000000000EAAA"
     task = Task(tmp_path, database, Verb.UPSERT, [NAME])
     task.did(
         (A, "false", "a2"),
         (B, "true", "b"),
         (C, "", "c"),
         (D, "", "d2"),
-        (other, "false", "e"),
+        (E, "false", "e"),
     )
     task.over((A, "a1"), (D, "d1"))
-    now = ((A, "a2"), (B, "b"), (C, "c"), (D, "d2"), (other, "e"))
+    now = ((A, "a2"), (B, "b"), (C, "c"), (D, "d2"), (E, "e"))
     undoing = task.now(*now, act=Act.RESTORE)
     assert [row["Name"] for row in rows_of(undoing, tmp_path)] == ["a1", "d1"]
     assert undoing.tally(Act.RESTORE).left == ((Reason.NOT_KEPT, 1),)
@@ -293,6 +294,63 @@ def test_hard_deletes_do_not(tmp_path, database):
     assert task.now().tally(Act.UNDELETE).left == ((Reason.HARD, 1),)
 
 
+@pytest.mark.parametrize(
+    "changed",
+    [
+        E[:14] + "e" + E[15:],
+        E[:17] + "A",
+        E[:16],
+        E.replace("0", "-", 1),
+        "",
+    ],
+    ids=["case of a letter", "check character", "cut", "no letter", "empty"],
+)
+@pytest.mark.parametrize("verb", [Verb.CREATE, Verb.UPDATE, Verb.DELETE])
+def test_an_id_that_somebody_has_changed_is_left(tmp_path, database, verb, changed):
+    """Its check characters tell, before it is taken for a record that is gone, or for another."""
+    act = ACTS[verb][0]
+    columns = () if verb is Verb.DELETE else [NAME]
+    task = Task(tmp_path, database, verb, columns)
+    task.did(*((each, "", "new") if columns else (each, "") for each in (A, changed)))
+    if verb is Verb.UPDATE:
+        task.over((A, "old"), (changed or E, "old"))
+    if verb is Verb.DELETE:
+        undoing = task.now(deleted={A: True}, act=act)
+    else:
+        undoing = task.now((A, "new"), act=act)
+    assert undoing.tally(act).undo == 1
+    assert [row["Id"] for row in rows_of(undoing, tmp_path)] == [A]
+    assert left_of(undoing, act, tmp_path) == [("2", "DAMAGED_ID", "")]
+
+
+def test_an_id_of_15_characters_has_nothing_to_check(tmp_path, database):
+    task = Task(tmp_path, database, Verb.CREATE, [NAME]).did((A[:15], "", "a"))
+    assert task.now((A, "a")).tally(Act.DELETE).undo == 1
+
+
+@pytest.mark.parametrize("verb", [Verb.CREATE, Verb.DELETE])
+def test_an_id_that_is_listed_twice_stands_for_its_record_once(tmp_path, database, verb):
+    """Ids of one run follow each other: a digit that was changed makes one its neighbour's."""
+    columns = [NAME] if verb is Verb.CREATE else ()
+    task = Task(tmp_path, database, verb, columns)
+    task.did(*((A, "", "a") if columns else (A, "") for _ in range(2)))
+    undoing = task.now((A, "a")) if columns else task.now(deleted={A: True})
+    tally = undoing.tally(ACTS[verb][0])
+    assert (tally.undo, tally.left) == (1, ((Reason.DAMAGED, 1),))
+
+
+@pytest.mark.parametrize("verb", [Verb.CREATE, Verb.UPDATE])
+def test_a_record_that_the_org_does_not_know_is_not_one_that_was_deleted(tmp_path, database, verb):
+    act = ACTS[verb][0]
+    task = Task(tmp_path, database, verb, [NAME]).did((A, "", "new"), (B, "", "new"))
+    if verb is Verb.UPDATE:
+        task.over((A, "old"), (B, "old"))
+    tally = task.now(unknown=[A]).tally(act)
+    gone = () if verb is Verb.CREATE else ((Reason.DELETED, 1),)
+    assert set(tally.left) == {(Reason.UNKNOWN, 1), *gone}
+    assert tally.nothing == 1 - len(gone)
+
+
 def test_a_field_that_no_update_may_write_is_not_restored(tmp_path, database):
     fixed = WrittenColumn("Fixed__c", "Fixed__c", "string", restorable=False)
     task = Task(tmp_path, database, Verb.UPSERT, [NAME, fixed])
@@ -315,10 +373,10 @@ def test_many_records_are_judged_some_at_a_time(tmp_path, database, monkeypatch)
     """Groups of neighbours; a record of several rows is in one of them, whole."""
     monkeypatch.setattr(compare, "_MOST_PER_GROUP", 5_000)
     ids = [f"001{number:012}AAA" for number in range(6_000)]
-    task = Task(tmp_path, database, Verb.CREATE, [NAME], kept=False)
-    task.did(*((each, "", "x") for each in (*ids, ids[0])))
+    task = Task(tmp_path, database, Verb.UPSERT, [NAME], kept=False)
+    task.did(*((each, "true", "x") for each in (*ids, ids[0])))
     undoing = TaskComparison(
-        database, task.work, task.folder, Verb.CREATE, hard=False, act=Act.DELETE
+        database, task.work, task.folder, Verb.UPSERT, hard=False, act=Act.DELETE
     )
     assert len(undoing.groups) == 2
     for group in undoing.groups:
