@@ -51,8 +51,7 @@ def history(
     state_dir: StateDir = None,
 ) -> None:
     """List runs, newest first; or delete old ones."""
-    from runner.runs.lost_ledger import lost_ledger
-    from runner.state.store import open_ledger
+    from runner.state.store import lost_ledger, open_ledger
 
     if keep is not None and not prune:
         raise UsageError("--keep needs --prune.", hint="Add `--prune`.")

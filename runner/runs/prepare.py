@@ -24,14 +24,13 @@ from runner.job.endpoints import DatabaseTarget, TableMode, why_not_compared
 from runner.job.model import Job, ParamValue, QueryTask
 from runner.job.partial_job import files_written_by
 from runner.job.rails import Rail
-from runner.runs.lost_ledger import lost_ledger
 from runner.runs.retention import remove_working_files
 from runner.runs.selection import digest_of, resolved_params
 from runner.runs.wiring import UserSettings, load_job
 from runner.state.ledger import Ledger
 from runner.state.locks import target_locks
 from runner.state.run_records import APPLY, RunRecord, RunRequest, RunState, new_run_id
-from runner.state.store import open_state
+from runner.state.store import lost_ledger, open_state
 
 if TYPE_CHECKING:
     from runner.state.run_files import RunFiles
