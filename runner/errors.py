@@ -60,6 +60,16 @@ class ExitCode(IntEnum):
     INTERRUPTED = 130
     TERMINATED = 143
 
+    @property
+    def is_by_signal(self) -> bool:
+        """Whether a signal ended it."""
+        return self in {ExitCode.INTERRUPTED, ExitCode.TERMINATED}
+
+    @property
+    def ended_well(self) -> bool:
+        """Whether every task did what it could: what `--fail-fast` goes on after."""
+        return self in {ExitCode.DONE, ExitCode.PARTIAL}
+
 
 class RunnerError(Exception):
     """Base of all; `hint` says what to do next."""

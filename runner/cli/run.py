@@ -216,13 +216,12 @@ def _output_of_a_plan(output: FindingsOutput) -> PlanOutput:
 
 def _is_last(end: End, *, fail_fast: bool) -> bool:
     """Whether no further job starts after one that ended so."""
-    from runner.cli.run_output import ENDED_WELL, code_of
-    from runner.cli.signals import BY_SIGNAL
+    from runner.cli.run_output import code_of
     from runner.runs.execute import has_timed_out
 
     code = code_of(end)
     timed_out = not isinstance(end, RunnerError) and has_timed_out(end)
-    return timed_out or code in BY_SIGNAL or (fail_fast and code not in ENDED_WELL)
+    return timed_out or code.is_by_signal or (fail_fast and not code.ended_well)
 
 
 @contextmanager

@@ -16,7 +16,6 @@ from runner import events
 from runner.cli.error_output import save_report
 from runner.cli.log_format import json_lines
 from runner.cli.run_output import code_of, name_not_started, not_started, run_output
-from runner.cli.signals import BY_SIGNAL
 from runner.errors import RunnerError, UsageError
 from runner.events import Sink
 from runner.job.model import Job
@@ -76,7 +75,7 @@ def run_on_fleet(
             end.ends[0].job_file = None
             raise end.ends[0]
         ends.extend(end.ends)
-        if end.aborted is not None and not any(code_of(each) in BY_SIGNAL for each in ends):
+        if end.aborted is not None and not any(code_of(each).is_by_signal for each in ends):
             end.aborted.not_started = not_started(end.not_started)
             raise end.aborted
         name_not_started(ends, end.not_started)

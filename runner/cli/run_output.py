@@ -19,7 +19,7 @@ from msgspec.structs import replace
 from runner.cli.log_format import json_lines
 from runner.cli.options import DOCUMENTS, Output, found_ci, seconds, size_bytes
 from runner.cli.settings import user_settings
-from runner.cli.signals import BY_SIGNAL, RESUMED, signals_stop_the_run
+from runner.cli.signals import RESUMED, signals_stop_the_run
 from runner.cli.terminal import Exit, echo
 from runner.cli.tracing import traced
 from runner.errors import ExitCode, JobError, RunnerError
@@ -30,8 +30,6 @@ from runner.job.rails import Rail
 from runner.outcome import RunOutcome, exit_code_of
 from runner.runs.prepare import RunOptions
 
-ENDED_WELL = frozenset({ExitCode.DONE, ExitCode.PARTIAL})
-"""What `--fail-fast` goes on after: every task did what it could."""
 End = RunOutcome | RunnerError
 """How a job ended: its run, or why there is none."""
 Ends = list[End]
@@ -205,7 +203,7 @@ def _with_resumed(ends: Ends) -> Ends:
     ]
 
 
-def exit_with(code: int) -> NoReturn:
+def exit_with(code: ExitCode) -> NoReturn:
     """Exit with the run's code.
 
     After a signal, a request in flight may still block a thread for minutes. Nothing is lost by
@@ -213,6 +211,6 @@ def exit_with(code: int) -> NoReturn:
     """
     sys.stdout.flush()
     sys.stderr.flush()
-    if code in BY_SIGNAL:
+    if code.is_by_signal:
         os._exit(code)
     raise Exit(code)

@@ -35,7 +35,6 @@ _CODES = {
     signal.SIGTERM: ExitCode.TERMINATED,
     signal.SIGHUP: ExitCode.TERMINATED,
 }
-BY_SIGNAL = frozenset(_CODES.values())
 RESUMED = "`runner resume` continues where it stopped"
 _LONGEST_SECONDS = 25.0
 """From the first signal to the end: less than the half minute that Kubernetes gives a container."""

@@ -19,7 +19,7 @@ from runner.salesforce.describe import Describes, ResolvedColumn
 from runner.salesforce.described import ObjectDescribe
 from runner.salesforce.rest.retrieve import find_by_key, read_by_id
 from runner.salesforce.versions import Feature, require
-from runner.tables.field_types import FieldKind, MappedColumn
+from runner.tables.field_types import NUMBERS, FieldKind, MappedColumn
 from runner.tables.staging.rows import StagedRows
 from runner.tables.undo.after_images import (
     FILE_FIELDS,
@@ -31,7 +31,6 @@ from runner.tables.undo.after_images import (
 from runner.tables.undo.before_images import BeforeImageStore
 
 _ID = "Id"
-_NUMBERS = frozenset({FieldKind.NUMBER, FieldKind.INTEGER})
 
 
 def written_columns(
@@ -67,7 +66,7 @@ def _written(column: ResolvedColumn) -> WrittenColumn:
         field.scale,
         parent=column.parent,
         parent_key=key.name if key else None,
-        parent_key_is_number=key is not None and FieldKind.of(key.type) in _NUMBERS,
+        parent_key_is_number=key is not None and FieldKind.of(key.type) in NUMBERS,
         restorable=field.updateable,
     )
 
@@ -117,7 +116,7 @@ class BeforeImages:
         names = self._store.keys(block)
         if self._key != _ID:
             field = self._context.describes.of(sobject).field(self._key)
-            quoted = field is None or FieldKind.of(field.type) not in _NUMBERS
+            quoted = field is None or FieldKind.of(field.type) not in NUMBERS
             found = find_by_key(session, sobject, self._key, names, quoted=quoted)
             names = [record_id for record_id, _ in found]
         self._store.save(block, read_by_id(session, sobject, names, self._fields))

@@ -13,11 +13,12 @@ from msgspec.structs import asdict
 from runner.diagnostics import Diagnostic, Location
 from runner.engine.org_check import org_problems
 from runner.errors import OrgError, SourceError, TransientError
-from runner.job.model import AnyTask, Job, QueryTask, Verb, WriteTask
+from runner.job.model import CREATING_VERBS, AnyTask, Job, QueryTask, WriteTask
 from runner.salesforce.describe import Describes
 from runner.salesforce.described import FieldDescribe, ObjectDescribe
 from runner.salesforce.org_lock import OrgLock
 from runner.suggest import in_words
+from runner.wording import plain
 
 _OF_OBJECT = ("createable", "updateable", "deletable", "mergeable", "queryable")
 _OF_FIELD = {
@@ -53,7 +54,6 @@ _DRIFT_OF_METADATA = (
     "Deploy the metadata to the org; or retrieve what the org has and accept it with `{}`."
 )
 _RECORD_TYPE = "RecordTypeId"
-_CREATES = frozenset({Verb.CREATE, Verb.UPSERT})
 
 
 def drift_of(
@@ -180,7 +180,7 @@ def _differences(
         if old is not None:
             yield from ((words, name) for words in _of_field(before.name, old, new, _OF_FIELD))
     yield from _lost_record_types(before, now, used)
-    if isinstance(task, WriteTask) and task.verb in _CREATES and before.name == task.sobject:
+    if isinstance(task, WriteTask) and task.verb in CREATING_VERBS and before.name == task.sobject:
         yield from _required_now(before, now, used)
 
 
@@ -259,4 +259,4 @@ def _change(word: str, old: object, new: object) -> str:
 def _shown(value: object) -> str:
     if isinstance(value, tuple):
         return ", ".join(map(str, value)) or "none"
-    return str(value).lower() if isinstance(value, bool) else str(value)
+    return plain(value)

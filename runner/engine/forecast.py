@@ -13,6 +13,7 @@ from pathlib import Path
 from msgspec import Struct
 
 from runner.engine.api_choice import BATCH_ROWS, api_for_write
+from runner.engine.lookup_cost import Reading, calls
 from runner.errors import UsageError
 from runner.job.endpoints import FileSource
 from runner.job.model import AnyTask, Api, QueryTask, Verb, WriteTask
@@ -25,8 +26,6 @@ JOB_CALLS = 8
 """Create, upload, close, two polls and three results."""
 BULK_BATCH_ROWS = 10_000
 """Rows that count as one batch. Source: limits guide, Bulk API 2.0."""
-KEYS_A_QUERY = 200
-"""Keys of records in one query, roughly; it is limited by the length of its URL."""
 
 
 class Forecast(Struct, frozen=True):
@@ -53,11 +52,11 @@ def forecast_of_write(task: WriteTask, rows: int, version: str) -> Forecast:
     if not rows:
         return Forecast()
     by_key = task.verb in {Verb.UPDATE, Verb.DELETE} and (task.key or "Id").lower() != "id"
-    lookups = ceil(rows / KEYS_A_QUERY) if by_key or task.on_create else 0
+    lookups = min(calls(each, rows, 0) for each in Reading) if by_key or task.on_create else 0
     if api_for_write(task, rows, version) is Api.REST:
         return Forecast(ceil(rows / (task.batch_size or BATCH_ROWS)) + lookups)
     jobs = ceil(rows / JOB_ROWS)
-    return Forecast(jobs * JOB_CALLS + min(lookups, JOB_CALLS), jobs, ceil(rows / BULK_BATCH_ROWS))
+    return Forecast(jobs * JOB_CALLS + lookups, jobs, ceil(rows / BULK_BATCH_ROWS))
 
 
 def forecast_of(

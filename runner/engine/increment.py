@@ -46,6 +46,7 @@ from runner.tables.sql_connection import duckdb_file
 from runner.tables.targets.delivered import add_deleted, drop_delivered
 from runner.tables.targets.presence import is_there
 from runner.tables.targets.target_state import TargetState
+from runner.wording import moment_of_row
 
 _VERSIONS = "/services/data"
 """The cheapest request: it needs no permission and counts for no limit."""
@@ -289,7 +290,7 @@ class Increment:
             self._known.write_delivered(earlier)
         note = folder / "delivered-now.csv"
         dropped = drop_delivered(
-            rows, self._field, earlier, note_from=_stamp(window.known_from), note=note
+            rows, self._field, earlier, note_from=moment_of_row(window.known_from), note=note
         )
         is_full = window.since is None
         full_at = self._now if is_full or self._earlier is None else self._earlier.full_at
@@ -357,11 +358,6 @@ def org_time(session: Session) -> datetime:
             hint="A proxy may remove that header; let it pass.",
         )
     return found.astimezone(UTC)
-
-
-def _stamp(moment: datetime) -> str:
-    """A moment as rows have it."""
-    return f"{moment.astimezone(UTC):%Y-%m-%dT%H:%M:%S.000Z}"
 
 
 def _digest(task: QueryTask, since: Since, soqls: Sequence[str]) -> str:

@@ -14,7 +14,7 @@ from msgspec.structs import replace
 from runner.engine.columns import ColumnPlan
 from runner.engine.sending import PreparedWrite
 from runner.errors import RunnerError
-from runner.job.model import Verb, WriteTask
+from runner.job.model import CREATING_VERBS, WriteTask
 from runner.salesforce.describe import Describes
 from runner.tables.field_types import FieldKind
 from runner.tables.staging.levels import (
@@ -28,8 +28,6 @@ from runner.tables.staging.rows import StagedRows
 
 PARTS_OF_A_LEVEL = 1_000_000
 """Numbers that the ledger has for the parts of one level."""
-_CREATING = frozenset({Verb.CREATE, Verb.UPSERT})
-"""Verbs whose rows may name parents that do not exist before."""
 
 
 class LevelSender(Protocol):
@@ -56,7 +54,7 @@ class LevelSender(Protocol):
 
 def own_parents(task: WriteTask, plan: ColumnPlan, describes: Describes) -> OwnParents | None:
     """How rows of a write name others of the same source; None if they do not."""
-    if task.verb not in _CREATING:
+    if task.verb not in CREATING_VERBS:
         return None
     described = describes.of(task.sobject)
     filled = {each.field for each in plan.columns}

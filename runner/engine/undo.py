@@ -45,7 +45,6 @@ _TO_UNDO = "to_undo.csv"
 _DOCUMENT = ("ContentDocumentId", "VersionNumber", "IsLatest")
 _NO_FIELD = "INVALID_FIELD"
 """Code of a query for `IsDeleted` of an object that has no recycle bin."""
-_AGAIN = frozenset({ExitCode.INTERRUPTED, ExitCode.TERMINATED, ExitCode.TEMPORARY})
 _VERBS = {Act.RESTORE: Verb.UPDATE, Act.DELETE: Verb.DELETE, Act.UNDELETE: Verb.UNDELETE}
 
 
@@ -356,7 +355,7 @@ def _with_the_rest(outcome: TaskOutcome, tally: Tally) -> TaskOutcome:
     )
     reasons = tuple((why.value, REASON_TEXTS[why], count, 0) for why, count in tally.left)
     hint = outcome.hint
-    if outcome.exit_code in _AGAIN:
+    if outcome.exit_code.is_by_signal or outcome.exit_code is ExitCode.TEMPORARY:
         hint = "Run `runner undo` again to undo the rest."
     outcome = replace(outcome, counts=counts, hint=hint, top_errors=outcome.top_errors + reasons)
     if tally.left and outcome.status is TaskStatus.DONE:

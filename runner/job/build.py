@@ -50,6 +50,7 @@ from runner.job.model import (
 )
 from runner.job.soql import selection
 from runner.job.source_query import SourceQuery, names_query, query_name
+from runner.wording import plain
 
 if TYPE_CHECKING:
     from runner.job.metrics import Metrics
@@ -325,10 +326,7 @@ def _values_to_set(missing: str | Values | None) -> tuple[FieldMapping, ...] | N
 
 def _constant(value: object) -> str:
     """SQL of a value as a source would have it."""
-    if value is None:
-        text = EXPLICIT_NULL
-    else:
-        text = str(value).lower() if isinstance(value, bool) else str(value)
+    text = EXPLICIT_NULL if value is None else plain(value)
     return "'" + text.replace("'", "''") + "'"
 
 

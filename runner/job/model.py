@@ -77,6 +77,10 @@ DECLARED_VERBS = tuple(verb for verb in Verb if verb is not Verb.UNDELETE)
 """Those that a job may declare."""
 
 
+CREATING_VERBS = frozenset({Verb.CREATE, Verb.UPSERT})
+"""Those that may create records."""
+
+
 COMPARED_VERBS = frozenset({Verb.UPDATE, Verb.UPSERT})
 """Those that change records, so that what a record holds already can be left out."""
 

@@ -49,7 +49,7 @@ from runner.runs.selection import (
     with_begun_tasks,
 )
 from runner.runs.source_orgs import Connecting, TargetOrg, source_orgs, tasks_to_run
-from runner.runs.wiring import open_session
+from runner.runs.wiring import first_poll_seconds, open_session
 from runner.salesforce.describe import Describes
 from runner.salesforce.session import Session
 from runner.state.ledger import Ledger
@@ -57,7 +57,6 @@ from runner.state.run_records import RunRecord, RunRequest
 from runner.tables.disk import Disk
 from runner.telemetry.log import kept
 
-LOCAL_FIRST_POLL_SECONDS = 0.05
 _TOO_SHORT = "No task was started: run again, with a longer `--timeout` if this happens again."
 
 
@@ -364,7 +363,7 @@ class Execution(Struct, frozen=True):
             sink=self.options.sink,
             clock=time.monotonic,
             params=selected.params,
-            first_poll_seconds=LOCAL_FIRST_POLL_SECONDS if local else 1.0,
+            first_poll_seconds=first_poll_seconds(local=local),
             user_id=self.org.identity.user_id,
             org_id=self.org.identity.org_id or "",
             full=selected.request.full,

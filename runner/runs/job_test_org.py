@@ -34,6 +34,8 @@ from runner.runs.local_org_process import declared_org
 from runner.suggest import did_you_mean
 
 Cells = Mapping[str, object]
+BLANK = (None, "", False)
+"""What a field holds that was given no value."""
 """A record: its values by column, those of parents as `Account.Name`."""
 Records = Mapping[str, Cells]
 """Records of one object, by Id."""

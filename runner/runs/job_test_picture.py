@@ -19,7 +19,7 @@ from runner.errors import JobError
 from runner.local_org.catalog.model import SYSTEM_COLUMNS
 from runner.outcome import TaskStatus
 from runner.runs.job_test_checks import Ran, failed_rows
-from runner.runs.job_test_org import FreshOrg, Records
+from runner.runs.job_test_org import BLANK, FreshOrg, Records
 
 Plain = dict[str, object]
 
@@ -30,7 +30,6 @@ _TIME = re.compile(
 )
 _UNSAID = {*SYSTEM_COLUMNS, "LastViewedDate", "LastReferencedDate"}
 _AUDITED = ("CreatedDate", "LastModifiedDate", "SystemModstamp")
-_BLANK = (None, "", False)
 
 
 def everything(org: FreshOrg) -> Mapping[str, Records]:
@@ -153,7 +152,7 @@ def _changes(before: Records, after: Records, labels: Labels, user: str) -> Iter
             shown = {
                 name: value
                 for name, value in new.items()
-                if value not in _BLANK and (name, value) != ("OwnerId", user)
+                if value not in BLANK and (name, value) != ("OwnerId", user)
             }
         elif new is not None and old is not None and not new.get("IsDeleted"):
             kind = "restored" if old.get("IsDeleted") else "changed"

@@ -8,9 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from runner.local_org.catalog.model import SYSTEM_COLUMNS
-from runner.runs.job_test_org import Cells, Records
+from runner.runs.job_test_org import BLANK, Cells, Records
 
-_BLANK = (None, "", False)
 _MOST_FIELDS = 8
 
 
@@ -19,9 +18,7 @@ def changed_records(before: Records, after: Records) -> Iterator[str]:
     for key, now in after.items():
         was = before.get(key)
         if was is None:
-            values = [
-                f"{name} {_shown(now[name])}" for name in _own(now) if now[name] not in _BLANK
-            ]
+            values = [f"{name} {_shown(now[name])}" for name in _own(now) if now[name] not in BLANK]
             yield f"  + {key}: {_some(values)}"
         elif now.get("IsDeleted") and not was.get("IsDeleted"):
             yield f"  - {key}"

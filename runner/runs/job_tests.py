@@ -18,7 +18,7 @@ from pathlib import Path
 from msgspec.structs import replace
 
 from runner.diagnostics import Diagnostic, Location
-from runner.errors import AbortedError, ExitCode, JobError, RunnerError, UsageError
+from runner.errors import AbortedError, JobError, RunnerError, UsageError
 from runner.job.job_tests import InlineRows, JobTest, load_tests, with_sources
 from runner.job.mirrors import missing_name
 from runner.job.model import FieldMapping, Job, QueryTask, WriteTask
@@ -284,7 +284,7 @@ def _run(test: JobTest, job: Job, org: FreshOrg, options: RunOptions) -> Ran:
         except RunnerError as error:
             ran = Ran(int(error.exit_code), error=error, requests=org.requests - before)
         else:
-            if outcome.worst_exit_code in {ExitCode.INTERRUPTED, ExitCode.TERMINATED}:
+            if outcome.worst_exit_code.is_by_signal:
                 raise AbortedError(outcome.worst_exit_code)
             requests = org.requests - before
             ran = Ran(int(outcome.worst_exit_code), outcome=outcome, requests=requests)

@@ -37,10 +37,8 @@ from runner.salesforce.describe import Describes, object_of
 from runner.salesforce.described import FieldDescribe, ObjectDescribe
 from runner.salesforce.http.messages import OrgResponse
 from runner.salesforce.org_lock import OrgLock
+from runner.salesforce.versions import NEWEST_KNOWN
 from runner.suggest import did_you_mean
-
-_API_VERSION = "68.0"
-"""Of a project whose file has none."""
 
 
 class PulledSource(Struct, frozen=True):
@@ -116,7 +114,7 @@ def pull_from_source(source: Path, wanted: Wanted, settings: UserSettings) -> Pu
             hint="Name the jobs that it is for: only objects that they use are declared.",
         )
     origin = Path(os.path.relpath(source, folder)).as_posix()
-    version = project.api_version or _API_VERSION
+    version = project.api_version or NEWEST_KNOWN
     described = dict(sorted(work.described.items()))
     used = tuple(each for each in found.approximate if each.partition(".")[0] in described)
     lock = OrgLock.of("", version, described, origin, used)
@@ -198,7 +196,7 @@ class _Pulling(Struct):
             hint = did_you_mean(name, names, "Check its API name, including `__c`.")
             raise OrgError(f"The project declares no object {name}", hint=hint)
         if sobject.name not in self.described:
-            answer = describe(sobject, float(_API_VERSION))
+            answer = describe(sobject, float(NEWEST_KNOWN))
             made = object_of(OrgResponse(200, body=json.dumps(answer).encode()))
             fields = {key: self._computed(made.name, each) for key, each in made.fields.items()}
             is_known = standard_catalog().sobject(sobject.name) is not None

@@ -34,7 +34,7 @@ from runner.plan import RunPlan
 from runner.runs.prepare import PreparedRun, RunOptions
 from runner.runs.selection import SelectedRun, is_of
 from runner.runs.source_orgs import Connecting, TargetOrg, source_orgs, tasks_to_run
-from runner.runs.wiring import open_session
+from runner.runs.wiring import first_poll_seconds, open_session
 from runner.salesforce.describe import Describes
 from runner.salesforce.limits import API_REQUESTS, limits_of
 from runner.salesforce.session import Session
@@ -47,7 +47,6 @@ from runner.state.store import open_ledger
 from runner.state.watermarks import Extracted
 from runner.tables.disk import Disk
 
-LOCAL_FIRST_POLL_SECONDS = 0.05
 _LOCK = "lock"
 
 
@@ -221,7 +220,7 @@ class _Planning(Struct, frozen=True):
             sink=options.sink,
             clock=time.monotonic,
             params=selected.params,
-            first_poll_seconds=LOCAL_FIRST_POLL_SECONDS if local else 1.0,
+            first_poll_seconds=first_poll_seconds(local=local),
             user_id=org.identity.user_id,
             org_id=org.identity.org_id or "",
             full=selected.request.full,

@@ -11,7 +11,6 @@ import re
 import zipfile
 from datetime import datetime
 from pathlib import Path
-from stat import S_ISREG
 
 import msgspec
 from msgspec import Struct, field
@@ -23,7 +22,7 @@ from runner.files import PRIVATE_FILE, atomic_write, private_folder, unwritable
 from runner.job.model import Job
 from runner.plan import Trip
 from runner.runs.plan import MadePlan
-from runner.runs.sealed_zip import AT_ONCE, add_seal, is_whole, seal_of
+from runner.runs.sealed_zip import AT_ONCE, add_seal, is_whole, may_replace, seal_of
 from runner.runs.selection import digest_of
 from runner.version import __version__
 
@@ -80,18 +79,7 @@ def check_place(to: Path) -> None:
             f"--save {to}: `runner apply` would take this for a job file.",
             hint=f"Call it {to.with_suffix('.plan').name}.",
         )
-    try:
-        mode = to.stat().st_mode
-        if S_ISREG(mode):
-            with to.open("rb") as stream:
-                is_free = not stream.read(1) or seal_of(stream, _WORD) is not None
-        else:
-            is_free = False
-    except FileNotFoundError:
-        return
-    except OSError as error:
-        raise unwritable(to, error) from error
-    if not is_free:
+    if not may_replace(to, _WORD):
         raise UsageError(
             f"--save {to}: this exists and is not a plan, so it is not replaced.",
             hint="Name another file.",

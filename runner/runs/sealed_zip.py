@@ -10,9 +10,12 @@ import hashlib
 import re
 from os import SEEK_END
 from pathlib import Path
+from stat import S_ISREG
 from typing import BinaryIO
 
 from msgspec import Struct
+
+from runner.files import unwritable
 
 AT_ONCE = 1 << 20
 _LONGEST_LINE = 100
@@ -48,6 +51,23 @@ def seal_of(stream: BinaryIO, word: str) -> Seal | None:
     if found is None:
         return None
     return Seal(int(found[1]), found[2].decode(), size - len(found[0]))
+
+
+def may_replace(file: Path, word: str) -> bool:
+    """Whether a file is missing, empty, or an earlier one of the kind that `word` names.
+
+    Raises:
+        StorageError: It cannot be read.
+    """
+    try:
+        if not S_ISREG(file.stat().st_mode):
+            return False
+        with file.open("rb") as stream:
+            return not stream.read(1) or seal_of(stream, word) is not None
+    except FileNotFoundError:
+        return True
+    except OSError as error:
+        raise unwritable(file, error) from error
 
 
 def is_whole(stream: BinaryIO, seal: Seal) -> bool:

@@ -24,10 +24,8 @@ from runner.job.model import AnyTask, Connection, Environment, Job
 from runner.job.partial_job import task_path
 from runner.job.secrets import read_secret
 from runner.job.source_query import SourceQuery, connections_of
-from runner.runs.wiring import UserSettings, open_session
+from runner.runs.wiring import UserSettings, first_poll_seconds, open_session
 from runner.salesforce.describe import Describes
-
-LOCAL_FIRST_POLL_SECONDS = 0.05
 
 
 class Connecting(Struct, frozen=True):
@@ -101,7 +99,7 @@ def source_orgs(
                 Describes(session),
                 org.identity,
                 org.version,
-                LOCAL_FIRST_POLL_SECONDS if is_local else 1.0,
+                first_poll_seconds(local=is_local),
             )
         yield SourceOrgs(found, keys)
 

@@ -17,14 +17,14 @@ from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from filecmp import cmp
 from pathlib import Path
-from stat import S_ISLNK, S_ISREG
+from stat import S_ISLNK
 
 import msgspec
 from msgspec import Struct
 
 from runner.errors import LockHeldError, StateError, UsageError
 from runner.files import PRIVATE_FILE, atomic_write, private_folder, unwritable
-from runner.runs.sealed_zip import AT_ONCE, add_seal, is_whole, seal_of
+from runner.runs.sealed_zip import AT_ONCE, add_seal, is_whole, may_replace, seal_of
 from runner.state.ledger_copy import (
     Added,
     CopiedRun,
@@ -186,16 +186,7 @@ def _index(state: StateFolder) -> _Index:
 
 def _check_place(to: Path) -> None:
     """Replace no file but an earlier one of this kind, or an empty one."""
-    try:
-        is_free = S_ISREG(to.stat().st_mode)
-        if is_free:
-            with to.open("rb") as stream:
-                is_free = not stream.read(1) or seal_of(stream, _WORD) is not None
-    except FileNotFoundError:
-        return
-    except OSError as error:
-        raise unwritable(to, error) from error
-    if not is_free:
+    if not may_replace(to, _WORD):
         raise UsageError(
             f"{to} exists and is not an exported state, so it is not replaced.",
             hint="Name another file.",

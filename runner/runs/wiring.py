@@ -291,3 +291,8 @@ def instance_url(connection: Connection) -> str | None:
 
     known = connection.url is not None or connection.domain is not None
     return login_url(connection) if known else None
+
+
+def first_poll_seconds(*, local: bool) -> float:
+    """When to ask for the state of a Bulk job for the first time: the local org takes no second."""
+    return 0.05 if local else 1.0

@@ -12,7 +12,6 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
-from runner.errors import ExitCode
 from runner.outcome import RunOutcome, TaskOutcome
 from runner.state.ledger_database import Columns, LedgerDatabase
 from runner.state.ledger_file import LedgerFile
@@ -37,7 +36,6 @@ if TYPE_CHECKING:
 
 PLAIN = RunRequest()
 _PART = ("run_id", "task", "part", "attempt")
-_SIGNALLED = frozenset({ExitCode.INTERRUPTED, ExitCode.TERMINATED})
 
 
 def _now() -> datetime:
@@ -260,7 +258,7 @@ class Ledger(RunHistory):
 
     def finish_run(self, outcome: RunOutcome, *, final: bool = True) -> None:
         """Record a run's end; its tasks have been recorded one by one."""
-        aborted = outcome.exit_code in _SIGNALLED
+        aborted = outcome.exit_code.is_by_signal
         org: Columns = {
             "org_id": outcome.org_id,
             "instance_url": outcome.instance_url,

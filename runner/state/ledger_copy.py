@@ -16,6 +16,7 @@ from msgspec import Struct
 
 from runner.errors import StateError, UsageError
 from runner.state.ledger_file import open_ledger
+from runner.state.watermarks import WATERMARK_KEY
 
 _PATHS = (("runs", "folder"), ("tasks", "results"))
 """Columns with paths in the state folder."""
@@ -29,7 +30,6 @@ _OF_JOBS = (
 OF_THE_PROCESS = frozenset({"pid", "host", "began", "state"})
 """Columns of a run that say which process ran it."""
 OF_RUNS = ("runs", "tasks", "parts")
-WATERMARK_KEY = ("job_file", "task", "org_id")
 
 
 class CopiedRun(Struct, frozen=True):

@@ -20,7 +20,7 @@ from runner.state.run_records import moment_text
 _KEPT = timedelta(days=60)
 """How long a deleted record is known: longer than any recycle bin keeps one."""
 _AT_ONCE = 10_000
-_NUMBER = (
+MIRROR_NUMBER = (
     "SELECT number FROM mirrors WHERE job_file = :job_file AND task = :task AND org_id = :org_id"
 )
 
@@ -63,7 +63,7 @@ class ManagedRecords(Struct, frozen=True):
         count = 0
         with self._database.reading() as connection, to.open("w", encoding="utf-8") as stream:
             rows = connection.execute(
-                f"SELECT id FROM managed WHERE mirror = ({_NUMBER})",  # noqa: S608 - own names
+                f"SELECT id FROM managed WHERE mirror = ({MIRROR_NUMBER})",  # noqa: S608 - own names
                 _values(mirror),
             )
             for row in rows:
@@ -84,7 +84,7 @@ class ManagedRecords(Struct, frozen=True):
                     "VALUES (:job_file, :task, :org_id) ON CONFLICT DO NOTHING",
                     _values(change.mirror),
                 )
-            found = connection.execute(_NUMBER, _values(change.mirror)).fetchone()
+            found = connection.execute(MIRROR_NUMBER, _values(change.mirror)).fetchone()
             if found is None:
                 return
             now, number = datetime.now(UTC), found["number"]

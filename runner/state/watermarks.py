@@ -15,7 +15,7 @@ from msgspec import Struct
 from runner.state.ledger_database import Columns, LedgerDatabase, Row
 from runner.state.run_records import moment_text
 
-_KEY = ("job_file", "task", "org_id")
+WATERMARK_KEY = ("job_file", "task", "org_id")
 _OF_ONE = "WHERE job_file = :job_file AND task = :task AND org_id = :org_id"
 _FIND = f"SELECT * FROM watermarks {_OF_ONE}"  # noqa: S608 - own names
 _OTHERS = (
@@ -117,7 +117,7 @@ class Watermarks:
         with self._database.writing() as connection:
             connection.execute(f"DELETE {_OTHERS}", columns)
             connection.execute(_FORGET, key)
-            self._database.insert("watermarks", columns, replacing=_KEY)
+            self._database.insert("watermarks", columns, replacing=WATERMARK_KEY)
             connection.executemany(
                 "INSERT INTO delivered (job_file, task, org_id, id, stamp) "
                 "VALUES (:job_file, :task, :org_id, :id, :stamp) ON CONFLICT DO NOTHING",

@@ -20,6 +20,7 @@ from runner.errors import RunnerError
 from runner.tables.database import Database, first_line
 from runner.tables.extras import extra
 from runner.tables.sql import literal, name, read_parquet
+from runner.wording import plain
 
 LOG = "_delta_log"
 _PLAIN = re.compile(r"[\w./=-]*", re.ASCII)
@@ -240,13 +241,9 @@ def _files(opened: Any, folder: Path, partitions: Sequence[str]) -> Iterator[Del
     for path, size, _, *values in sorted(
         zip(*cells, strict=True), key=lambda row: (row[2], row[0])
     ):
-        texts = tuple(None if each is None else _text(each) for each in values)
+        texts = tuple(None if each is None else plain(each) for each in values)
         pairs = tuple(zip(partitions, texts, strict=True))
         yield DeltaFile(folder / unquote(path), path, size, pairs)
-
-
-def _text(value: object) -> str:
-    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def _cast(cell: str, column: DeltaColumn) -> str:

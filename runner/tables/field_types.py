@@ -33,6 +33,8 @@ class FieldKind(StrEnum):
         return _KINDS.get(describe_type.lower(), cls.TEXT)
 
 
+NUMBERS = frozenset({FieldKind.NUMBER, FieldKind.INTEGER})
+
 _KINDS = {
     "boolean": FieldKind.BOOLEAN,
     "int": FieldKind.INTEGER,

@@ -46,8 +46,6 @@ FEW_THREADS = 4
 _LOOK_SECONDS = 1.0
 _NO_WORKERS_SECONDS = 60.0
 _MOST_TRIES = 4
-_BY_SIGNAL = frozenset({ExitCode.INTERRUPTED, ExitCode.TERMINATED})
-_WELL = frozenset({ExitCode.DONE, ExitCode.PARTIAL})
 End = RunOutcome | RunnerError
 
 
@@ -236,7 +234,7 @@ class _Driver:
         code = end.exit_code if isinstance(end, RunnerError) else end.worst_exit_code
         # Its worker was shut down, and nobody asked to stop the job; or it was only next on workers
         # that died of another one.
-        goes_on = code in _BY_SIGNAL or (
+        goes_on = code.is_by_signal or (
             isinstance(end, LostJobError)
             and end.by_deaths
             and len(self._attempts[number]) < _MOST_TRIES
@@ -255,7 +253,7 @@ class _Driver:
             end.job_file = self._jobs[number].job.file
         self._ends[number] = end
         timed_out = not isinstance(end, RunnerError) and has_timed_out(end)
-        if timed_out or (self._fleet.fail_fast and code not in _WELL):
+        if timed_out or (self._fleet.fail_fast and not code.ended_well):
             self._is_last = True
 
     def _may_be_of_the_dead(self, number: int) -> bool:

@@ -264,7 +264,7 @@ TABLE: tuple[Rule, ...] = (
 )
 
 
-_RETRIED = frozenset({Action.RETRY, Action.SPLIT})
+RETRIED = frozenset({Action.RETRY, Action.SPLIT})
 
 
 def decide(failed: FailedTry) -> Decision:
@@ -277,7 +277,7 @@ def decide(failed: FailedTry) -> Decision:
 
 def temporary_refusals() -> tuple[Rule, ...]:
     """The lines for refused rows that are worth sending again."""
-    return tuple(rule for rule in TABLE if Phase.ROW in rule.phases and rule.action in _RETRIED)
+    return tuple(rule for rule in TABLE if Phase.ROW in rule.phases and rule.action in RETRIED)
 
 
 def row_decision(
@@ -298,7 +298,7 @@ def row_decision(
         ignore: Codes that it does not retry; what ends the run still does.
     """
     decision = decide(FailedTry(Phase.ROW, code=code, message=message, attempt=attempt))
-    if code in ignore and decision.action in _RETRIED:
+    if code in ignore and decision.action in RETRIED:
         return Decision(Action.FAIL, Wait.NONE, "`retry.ignore` of the job lists it")
     if code in add and decision.action is Action.FAIL:
         return Decision(Action.SPLIT, Wait.BACKOFF, "`retry.add` of the job lists it")

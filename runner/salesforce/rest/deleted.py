@@ -8,7 +8,7 @@ queries.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 import msgspec
 
@@ -16,6 +16,7 @@ from runner.errors import OrgError
 from runner.salesforce.http.json_answers import read_json
 from runner.salesforce.http.messages import segment
 from runner.salesforce.session import Session
+from runner.wording import moment_of_row
 
 _MINUTE = timedelta(minutes=1)
 _TOO_OLD = "INVALID_REPLICATION_DATE"
@@ -74,9 +75,9 @@ def deleted_records(
     earliest = found.earliest_date_available
     if earliest and datetime.fromisoformat(earliest) > start:
         raise _too_old(sobject, first)
-    bounds = _text(start), _text(end)
+    bounds = moment_of_row(start), moment_of_row(end)
     for each in found.deleted_records:
-        moment = _text(datetime.fromisoformat(each.deleted_date))
+        moment = moment_of_row(datetime.fromisoformat(each.deleted_date))
         if bounds[0] <= moment < bounds[1]:
             yield each.id, moment
 
@@ -93,7 +94,3 @@ def _too_old(sobject: str, start: datetime) -> DeletionListError:
         f"The org no longer lists what was deleted of {sobject} since {start:%Y-%m-%d %H:%M} UTC",
         code=_TOO_OLD,
     )
-
-
-def _text(moment: datetime) -> str:
-    return f"{moment.astimezone(UTC):%Y-%m-%dT%H:%M:%S.000Z}"

@@ -19,6 +19,7 @@ from runner.salesforce.rest.retrieve import read_by_key
 from runner.salesforce.rest.soap import call, escaped, result_of
 from runner.salesforce.rest.values import Record, RecordResult
 from runner.salesforce.session import Session
+from runner.wording import plain
 
 _OFFSET = re.compile(r"(?<=T\d\d:\d\d:\d\d\.\d{3})\+0000$")
 """Of a datetime as REST writes it; XML has `Z`."""
@@ -153,7 +154,7 @@ def _argument(sobject: str, each: MergeOfRows) -> str:
     emptied = (name for name, value in each.values.items() if value is None)
     nulls = "".join(f"<sob:fieldsToNull>{escaped(name)}</sob:fieldsToNull>" for name in emptied)
     fields = "".join(
-        f"<sob:{name}>{escaped(_text(value))}</sob:{name}>"
+        f"<sob:{name}>{escaped(plain(value))}</sob:{name}>"
         for name, value in {"Id": each.master, **each.values}.items()
         if value is not None
     )
@@ -164,8 +165,3 @@ def _argument(sobject: str, each: MergeOfRows) -> str:
         f"<urn:request><urn:masterRecord><sob:type>{escaped(sobject)}</sob:type>{nulls}{fields}"
         f"</urn:masterRecord>{losers}</urn:request>"
     )
-
-
-def _text(value: object) -> str:
-    """A JSON value as XML has it."""
-    return str(value).lower() if isinstance(value, bool) else str(value)

@@ -20,6 +20,7 @@ from runner.salesforce.rest.body import nested
 from runner.salesforce.rest.collections import refused, succeeded
 from runner.salesforce.rest.multipart import file_of, multipart_body
 from runner.salesforce.rest.values import Record, RecordResult, WriteRequest
+from runner.wording import plain
 
 
 class _SavedRecord(msgspec.Struct):
@@ -92,4 +93,4 @@ def _in_path(value: Any) -> str:  # noqa: ANN401 - a JSON value
     """A key's value in a path: numbers plain, booleans as in JSON."""
     if isinstance(value, float) and value.is_integer():
         return str(int(value))
-    return str(value).lower() if isinstance(value, bool) else str(value)
+    return plain(value)

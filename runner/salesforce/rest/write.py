@@ -23,7 +23,7 @@ from runner.job.model import Verb
 from runner.salesforce.http.error_bodies import error_of
 from runner.salesforce.http.messages import OrgRequest, OrgResponse
 from runner.salesforce.http.retry import Pause, failed_try
-from runner.salesforce.http.retry_table import Action, Decision, decide, row_decision
+from runner.salesforce.http.retry_table import RETRIED, Action, Decision, decide, row_decision
 from runner.salesforce.ids import is_id
 from runner.salesforce.rest.body import option_headers
 from runner.salesforce.rest.collections import (
@@ -41,7 +41,6 @@ from runner.salesforce.versions import require, supports
 __all__ = ["BrokenOffError", "Record", "RecordResult", "WriteRequest", "write_batch"]
 
 _SMALLER = (50, 10)
-_RETRIED = frozenset({Action.RETRY, Action.SPLIT})
 _COMPANIONS = frozenset({"ALL_OR_NONE_OPERATION_ROLLED_BACK", "PROCESSING_HALTED"})
 _OF_THE_REQUEST = frozenset({"EXCEEDED_ID_LIMIT", "INVALID_TYPE", "INVALID_SESSION_ID"})
 """Codes of a 400 that no single record causes."""
@@ -275,7 +274,7 @@ class _Batch:
         if self._write.all_or_none:
             again = self._requests_to_repeat(_chunks(pending, size), decisions)
         else:
-            again = [at for at, decision in decisions.items() if decision.action in _RETRIED]
+            again = [at for at, decision in decisions.items() if decision.action in RETRIED]
         # If one record needs smaller requests, all get them.
         gravest = sorted((decisions[at] for at in again if at in decisions), key=_splits)
         return again, (gravest[-1] if gravest else None)
@@ -288,7 +287,7 @@ class _Batch:
             position
             for chunk in chunks
             if any(self._is_at_fault(at, decisions) for at in chunk)
-            and all(decisions[at].action in _RETRIED for at in chunk if at in decisions)
+            and all(decisions[at].action in RETRIED for at in chunk if at in decisions)
             for position in chunk
         ]
 

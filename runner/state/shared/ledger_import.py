@@ -20,24 +20,22 @@ from runner.errors import LockHeldError
 from runner.state.ledger_copy import (
     OF_RUNS,
     OF_THE_PROCESS,
-    WATERMARK_KEY,
     Added,
     columns_of,
     opened,
     refuse_different,
 )
 from runner.state.ledger_database import Statements
+from runner.state.managed import MIRROR_NUMBER
 from runner.state.process import ProcessIdentity
 from runner.state.shared.database import PostgresDatabase
+from runner.state.watermarks import WATERMARK_KEY
 
 _AT_ONCE = 10_000
 _TABLES = "runs, tasks, parts, watermarks, delivered, mirrors, managed, notifications"
 _THESE = "(SELECT value FROM json_array_elements_text(CAST(:items AS json)) AS item(value))"
 _IN_PROGRESS = (
     "SELECT run_id, host, pid, began FROM locks WHERE run_id <> '' AND expires > clock_timestamp()"
-)
-_MIRROR = (
-    "SELECT number FROM mirrors WHERE job_file = :job_file AND task = :task AND org_id = :org_id"
 )
 _NOBODY_WRITES = f"LOCK TABLE {_TABLES} IN SHARE ROW EXCLUSIVE MODE"
 """What is compared stays as it is until it is added to."""
@@ -195,7 +193,7 @@ def _add_mirrors(connection: Statements, given: sqlite3.Connection) -> int:
             "ON CONFLICT DO NOTHING",
             key,
         )
-        number = connection.execute(_MIRROR, key).fetchone()["number"]
+        number = connection.execute(MIRROR_NUMBER, key).fetchone()["number"]
         of_mirror = _given(given, "managed", "WHERE mirror = ?", (row["number"],))
         records = ({**each, "mirror": number} for each in of_mirror)
         _add_rows(connection, "managed", records)

@@ -9,13 +9,12 @@ from collections.abc import Sequence
 
 from msgspec import Struct
 
-from runner.tables.field_types import FieldKind
+from runner.tables.field_types import NUMBERS
 from runner.tables.staging.canonical_values import comparable
 from runner.tables.staging.mapping import ColumnMapping
 
 DIGITS_OF_A_DOUBLE = 15
 """A number of no more digits is read from its double as it was written."""
-_NUMBERS = frozenset({FieldKind.INTEGER, FieldKind.NUMBER})
 
 
 class Way(Struct, frozen=True):
@@ -36,7 +35,7 @@ class Way(Struct, frozen=True):
     @property
     def numbers(self) -> list[ColumnMapping]:
         """Those of the columns that hold numbers."""
-        return [each for each in self.columns if each.column.kind in _NUMBERS]
+        return [each for each in self.columns if each.column.kind in NUMBERS]
 
     def fingerprint(self, cells: Sequence[str]) -> str:
         """Write the SQL of a row's fingerprint, given that of each column's text.
@@ -52,7 +51,7 @@ class Way(Struct, frozen=True):
         texts = [comparable(mapping.column.kind, cell) for mapping, cell in pairs]
         if self.tells_digits:
             for at, (mapping, cell) in enumerate(zip(self.columns, cells, strict=True)):
-                if mapping.column.kind in _NUMBERS:
+                if mapping.column.kind in NUMBERS:
                     digits = f"CAST(try_cast({cell} AS DECIMAL(38, 18)) AS VARCHAR)"
                     texts[at] = f"coalesce({digits}, {texts[at]})"
         if len(texts) == 1:

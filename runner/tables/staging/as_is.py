@@ -13,21 +13,20 @@ from runner.job.choices import Blank
 from runner.job.endpoints import EXPLICIT_NULL
 from runner.tables.field_types import MOST_ROW_CHARACTERS, FieldKind
 from runner.tables.sql import literal
-from runner.tables.staging.canonical_values import MOST_DIGITS, trimmed
+from runner.tables.staging.canonical_values import DIGITS, trimmed
 from runner.tables.staging.problems import may_be_too_long
 
 if TYPE_CHECKING:
     from runner.tables.staging.as_is_bytes import Asked, Look
     from runner.tables.staging.mapping import ColumnMapping
 
-_DIGITS = f"-?(0|[1-9][0-9]{{0,{MOST_DIGITS - 1}}})"
 _MONTH = "[1-9][0-9]{3}-(0[1-9]|1[0-2])-"
 _EVERY_MONTH, _SOME_MONTHS = "(0[1-9]|1[0-9]|2[0-8])", "(29|30|31)"
 """Days; whether the month has the late ones is left to those who know the calendar."""
 _TIME = r"([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]\.[0-9]{3}Z"
 CANONICAL_TEXT = {
-    FieldKind.INTEGER: _DIGITS,
-    FieldKind.NUMBER: rf"{_DIGITS}(\.[0-9]+)?",
+    FieldKind.INTEGER: DIGITS,
+    FieldKind.NUMBER: rf"{DIGITS}(\.[0-9]+)?",
     FieldKind.DATETIME: f"{_MONTH}{_EVERY_MONTH}T{_TIME}",
     FieldKind.TIME: _TIME,
     FieldKind.ID: "[0-9A-Za-z]{15}([0-9A-Za-z]{3})?",

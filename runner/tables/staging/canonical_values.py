@@ -28,14 +28,14 @@ from msgspec import Struct
 
 from runner.job.endpoints import EXPLICIT_NULL, FileShape
 from runner.tables.database import Database
-from runner.tables.field_types import TRIMMED_BY_THE_ORG, FieldKind
+from runner.tables.field_types import NUMBERS, TRIMMED_BY_THE_ORG, FieldKind
 from runner.tables.sources.value_texts import NOT_FINITE, NUMBER_MACROS
 from runner.tables.sql import literal, once
 
 MOST_DIGITS = 18
 """Before the decimal point, of any number field. Source: Salesforce Help, "Custom Field Types"."""
-_DIGITS = f"-?(0|[1-9][0-9]{{0,{MOST_DIGITS - 1}}})"
-_PLAIN = rf"{_DIGITS}(\.[0-9]+)?"
+DIGITS = f"-?(0|[1-9][0-9]{{0,{MOST_DIGITS - 1}}})"
+_PLAIN = rf"{DIGITS}(\.[0-9]+)?"
 _WHOLE = r"-?[0-9]+(\.0*)?"
 _NUMERIC = r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]{1,3})?"
 _TIME_OF_DAY = "([01][0-9]|2[0-3]):[0-5][0-9]"
@@ -146,7 +146,7 @@ def source_format(shape: FileShape, kind: FieldKind) -> SourceFormat | None:
 
     Both formats serve both kinds of field: a day is its first moment, a midnight is its day.
     """
-    if kind in {FieldKind.NUMBER, FieldKind.INTEGER}:
+    if kind in NUMBERS:
         thousands = "." if shape.thousands is None and shape.decimal == "," else shape.thousands
         if shape.decimal == "." and not thousands and not shape.strip:
             return None
@@ -259,7 +259,7 @@ def _number(text: str) -> str:
 def _integer(text: str) -> str:
     whole = f"CASE WHEN {_matches('__number', _WHOLE)} THEN split_part(__number, '.', 1) END"
     plain = once(_number(text), "__number", whole)
-    return f"CASE WHEN {_matches(text, _DIGITS)} THEN {text} ELSE {plain} END"
+    return f"CASE WHEN {_matches(text, DIGITS)} THEN {text} ELSE {plain} END"
 
 
 def _date(text: str) -> str:
@@ -292,7 +292,7 @@ def is_of_another_form(kind: FieldKind, text: str) -> str | None:
 
     `1.234,56`, `12 %` or `31/01/2026`; None for kinds that are written in one way only.
     """
-    if kind in {FieldKind.NUMBER, FieldKind.INTEGER}:
+    if kind in NUMBERS:
         return _matches(text, "[^0-9A-Za-z]{0,3}[0-9][^A-Za-z]*")
     if kind in {FieldKind.DATE, FieldKind.DATETIME}:
         return _matches(text, "([0-9]{1,2}[-./ ][0-9]{1,2}|[0-9]{4}[./ ][0-9]{1,2})[-./ ][0-9].*")

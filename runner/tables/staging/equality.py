@@ -16,11 +16,10 @@ from collections.abc import Callable
 from msgspec import Struct
 
 from runner.job.endpoints import EXPLICIT_NULL
-from runner.tables.field_types import FieldKind
+from runner.tables.field_types import NUMBERS, FieldKind
 from runner.tables.sql import literal
 from runner.tables.staging.canonical_values import as_stored, same_key
 
-NUMBERS = frozenset({FieldKind.NUMBER, FieldKind.INTEGER})
 _UNREADABLE = frozenset({"encryptedstring", "base64"})
 """Types of which a query returns something else than what was written."""
 _MOST_DIGITS = 38

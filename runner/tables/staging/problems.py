@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 
 from runner.job.endpoints import EXPLICIT_NULL
-from runner.tables.field_types import MOST_ROW_CHARACTERS, FieldKind, MappedColumn
+from runner.tables.field_types import MOST_ROW_CHARACTERS, NUMBERS, FieldKind, MappedColumn
 from runner.tables.sources.value_texts import NOT_FINITE
 from runner.tables.sql import literal
 from runner.tables.staging.canonical_values import (
@@ -186,7 +186,7 @@ def _why_not(mapping: ColumnMapping) -> str:
     """SQL of what is wrong with a value, to follow the value."""
     kind, text = mapping.column.kind, f"__{'c' if mapping.format else 't'}{mapping.index}"
     cases = ""
-    if kind in {FieldKind.NUMBER, FieldKind.INTEGER}:
+    if kind in NUMBERS:
         said = literal(f"' has more than {MOST_DIGITS} digits before the decimal point")
         cases += f" WHEN {is_too_large(text)} THEN {said}"
     if kind is FieldKind.DATETIME:

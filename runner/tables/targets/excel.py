@@ -16,7 +16,7 @@ from typing import Any
 
 from runner.errors import StateError
 from runner.tables.extras import extra
-from runner.tables.field_types import FieldKind
+from runner.tables.field_types import NUMBERS, FieldKind
 from runner.tables.targets.column_types import TypedColumn, typed_rows
 from runner.tables.targets.rest_rows import QueryColumn
 
@@ -71,7 +71,7 @@ def _check_fits(line: int) -> None:
 def _put_of(page: Any, column: TypedColumn, formats: dict[FieldKind, Any]) -> Put:  # noqa: ANN401
     if column.kind is FieldKind.BOOLEAN:
         return partial(_put_boolean, page)
-    if column.kind in {FieldKind.NUMBER, FieldKind.INTEGER}:
+    if column.kind in NUMBERS:
         return partial(_put_number, page)
     if column.kind in formats:
         return partial(_put_datetime, page, formats[column.kind])

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Iterator, Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import TypeGuard
 
@@ -23,6 +23,7 @@ from runner.tables.database import Database, storage_errors
 from runner.tables.delta import DeltaTable, is_delta, open_table
 from runner.tables.sql import copy_csv, literal, name
 from runner.tables.sql_connection import connect, duckdb_file, import_sqlalchemy
+from runner.wording import moment_of_row
 
 STATE_TABLE = "_sfrunner_state"
 KEEPING = ("sqlite", "postgresql")
@@ -141,7 +142,7 @@ def write_delivered(
         moment = name(own[stamp.lower()])
         since: object = known_from
         if link.dialect.name == "sqlite":
-            since = _text(known_from)
+            since = moment_of_row(known_from)
         place = ".".join(name(each) for each in (schema, table) if each)
         query = f"SELECT {name(own['id'])}, {moment} FROM {place} WHERE {moment} >= :since"
         rows = link.execution_options(yield_per=_BATCH_ROWS).execute(
@@ -177,11 +178,7 @@ def _check_columns(place: str, own: Mapping[str, str], stamp: str) -> None:
 
 def _texts(rows: Iterator[tuple[str, object]]) -> Iterator[tuple[str, str]]:
     for record, moment in rows:
-        yield record, _text(moment) if isinstance(moment, datetime) else str(moment)
-
-
-def _text(moment: datetime) -> str:
-    return f"{moment.astimezone(UTC):%Y-%m-%dT%H:%M:%S.000Z}"
+        yield record, moment_of_row(moment) if isinstance(moment, datetime) else str(moment)
 
 
 def _schema(table: str) -> str | None:

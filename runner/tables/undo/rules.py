@@ -23,10 +23,10 @@ from enum import StrEnum
 
 from runner.job.endpoints import EXPLICIT_NULL
 from runner.job.model import Verb
-from runner.tables.field_types import FieldKind
+from runner.tables.field_types import NUMBERS, FieldKind
 from runner.tables.sql import literal
 from runner.tables.staging.canonical_values import canonical, comparable, trimmed
-from runner.tables.staging.equality import NUMBERS, as_set, half_a_unit, number, second
+from runner.tables.staging.equality import as_set, half_a_unit, number, second
 from runner.tables.undo.after_images import WrittenColumn, WrittenIndex
 
 

@@ -1,8 +1,13 @@
 """Which way of looking up records takes fewer API calls."""
 
+from pathlib import Path
+
 import pytest
 
+from runner.engine.forecast import forecast_of_write
 from runner.engine.lookup_cost import BULK_CALLS, KEYS_PER_QUERY, Reading, calls, reading_for
+from runner.job.endpoints import FileFormat, FileShape, FileSource
+from runner.job.model import Api, Verb, WriteTask
 
 
 @pytest.mark.parametrize(
@@ -31,3 +36,17 @@ def test_calls_grow_with_what_is_read():
     assert calls(Reading.BY_KEY, KEYS_PER_QUERY + 1, 0) == 2
     assert calls(Reading.BULK, 1, 0) == BULK_CALLS + 1
     assert calls(Reading.BULK, 1, 1_000_000) == BULK_CALLS + 20
+
+
+@pytest.mark.parametrize(("rows", "lookups"), [(800, 2), (1_000_000, BULK_CALLS + 1)])
+def test_a_forecast_counts_the_calls_of_the_cheaper_way(rows, lookups):
+    task = WriteTask(
+        name="a",
+        verb=Verb.UPDATE,
+        sobject="Account",
+        key="ERP_Id__c",
+        index=0,
+        source=FileSource(Path("a.csv"), FileShape(FileFormat.CSV)),
+        api=Api.REST,
+    )
+    assert forecast_of_write(task, rows, "66.0").api_calls == rows / 200 + lookups
