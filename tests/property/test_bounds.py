@@ -20,7 +20,8 @@ from runner.tables.results.succeeded_lines import SucceededLines
 from runner.tables.staging import as_is_bytes
 from runner.tables.staging.as_is_bytes import Asked, Look, find_known, read_known
 from runner.tables.staging.text_steps import text_steps
-from runner.tables.targets import json_lines
+from runner.tables.targets import arrow_rows, json_lines
+from runner.tables.targets.column_types import TypedColumn
 from runner.tables.targets.json_lines import write_json_lines
 from runner.tables.window import Window
 from tests.luajit_choice import compile_always
@@ -32,6 +33,11 @@ CELLS = (
     *(b"", b"x", b"-", b"1.", b"true", b"00", b"2024-02-2", b"08:00:00.000", b"001000000000001"),
     *(b'"', b'""', b'"a,b"', b'"a', b"#", b"x" * 8, b" ", b"\t", b"\xc2", b"\xe3\x80"),
 )
+
+
+KINDS = sorted({*FieldKind} - {FieldKind.ID, FieldKind.JSON})
+"""What is written otherwise than texts are, and texts."""
+VALUES = (b"1.5E1", b"9" * 15, b"2026-01-31", b"08:00:00.000Z", b"2026-01-31T08:00:00.000Z")
 
 
 def fence(content):
@@ -81,16 +87,26 @@ def look_at_every_cell():
                     pass
 
 
-def look_through_windows(folder):
-    """Lines of JSON of each cell, and results beside it, at the end of windows of many sizes."""
+def fence_windows():
+    """Let the content of each window be before such a page. Gives what puts bytes there."""
     fenced = []
 
-    def place(window):
-        memory, address = fence(window._bytes[: window.size])  # noqa: SLF001 - nothing else shows it
+    def fenced_copy(content):
+        memory, address = fence(content)
         fenced[:] = [*fenced[-1:], memory]
-        return address, window.size, window.is_last
+        return address
+
+    def place(window):
+        content = window._bytes[: window.size]  # noqa: SLF001 - nothing else shows it
+        return fenced_copy(content), window.size, window.is_last
 
     Window.place = property(place)
+    return fenced_copy
+
+
+def look_through_windows(folder):
+    """Lines of JSON of each cell, and results beside it, at the end of windows of many sizes."""
+    fence_windows()
     rows, sent = folder / "rows.csv", folder / "sent.csv"
     for cell, end in product(CELLS, (b'"\n', b"")):
         rows.write_bytes(b'"sf__Id","sf__Created","A"\n"001","true","' + cell + end)
@@ -102,11 +118,30 @@ def look_through_windows(folder):
             find_in_order(some, rows, (b',"x"',), SucceededLines(folder / "lines"))
 
 
+def parse_into_columns(folder):
+    """Columns of each cell in each type; what they are written to ends before such a page, too."""
+    arrow_rows.address_of = fence_windows()
+    rows = folder / "rows.csv"
+    for kind, cell, end in product(KINDS, (*CELLS, *VALUES), (b'"\n', b"")):
+        rows.write_bytes(b'"A","B"\n' + b'"",""\n' * 20 + b'"","' + cell + end)
+        columns = TypedColumn("A", kind, 18, 15), TypedColumn("B", kind, 18, 15)
+        for size in (50, 1000):
+            arrow_rows._READ_BYTES = size  # noqa: SLF001
+            parsed = arrow_rows._parsed(rows, columns)  # noqa: SLF001
+            try:
+                for batch in parsed._read():  # noqa: SLF001
+                    batch.give_back()
+            except arrow_rows._RareError:  # noqa: SLF001
+                pass
+
+
 @pytest.mark.parametrize(
-    ("look", "needs_folder"), [(look_at_every_cell, False), (look_through_windows, True)]
+    ("look", "needs_folder"),
+    [(look_at_every_cell, False), (look_through_windows, True), (parse_into_columns, True)],
 )
 def test_no_value_is_read_beyond_its_end(monkeypatch, tmp_path, look, needs_folder):
     compile_always(monkeypatch)
+    monkeypatch.setattr(arrow_rows, "_PAYS_FROM", 0)
     given = (tmp_path,) if needs_folder else ()
     child = multiprocessing.get_context("fork").Process(target=look, args=given)
     child.start()

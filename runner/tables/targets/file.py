@@ -19,11 +19,11 @@ from runner.tables.database import IN_PLACE, Database, copy_parquet, storage_err
 from runner.tables.sources.csv import PLAIN_CSV
 from runner.tables.sql import literal, name
 from runner.tables.staging.canonical_values import open_database
+from runner.tables.targets.arrow_rows import with_typed_query
 from runner.tables.targets.column_types import (
     TypedColumn,
     as_described,
     column_names,
-    typed_cell,
     with_query_rows,
 )
 from runner.tables.targets.json_lines import json_line, write_json_lines
@@ -134,9 +134,8 @@ def _xml(rows: Path, to: Path, shape: FileShape, _columns: Columns) -> None:
 
 
 def _copy_parquet(database: Database, rows: Path, to: Path, columns: Sequence[TypedColumn]) -> None:
-    cells = ", ".join(f"{typed_cell(each)} AS {name(each.name)}" for each in columns)
-    with_query_rows(
-        rows, lambda read: copy_parquet(database.connection, f"SELECT {cells} FROM {read}", to)
+    with_typed_query(
+        database, rows, columns, lambda query: copy_parquet(database.connection, query, to)
     )
 
 
