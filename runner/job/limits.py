@@ -36,7 +36,6 @@ class RailRule(Struct, frozen=True):
     of_job: bool = True
     """Whether it may be at the top of a job."""
     of_task: bool = True
-    takes_share: bool = True
 
 
 _WRITES = (Verb.CREATE, Verb.UPDATE, Verb.UPSERT, Verb.DELETE, Verb.MERGE)
@@ -45,7 +44,6 @@ RAILS: Mapping[Rail, RailRule] = {
         "rows that a source must have",
         "rail/min-rows",
         dict.fromkeys(_WRITES, Needs.SOURCE),
-        takes_share=False,
     ),
     Rail.MAX_CREATES: RailRule(
         "records created",

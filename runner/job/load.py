@@ -43,28 +43,10 @@ from runner.job.yaml.document import Document, as_yaml, read_document
 if TYPE_CHECKING:
     from runner.job.metrics import Metrics
 
-__all__ = ["Readers", "check_job", "expanded_tasks", "load_job", "task_places"]
+__all__ = ["Readers", "check_job", "expanded_tasks", "task_places"]
 
 _NO_READERS = Readers()
 _TOLD = frozenset({"notify", "heartbeat", "expect"})
-
-
-def load_job(
-    file: Path,
-    readers: Readers = _NO_READERS,
-    permissions: Permissions = NO_PERMISSIONS,
-    target: str | None = None,
-) -> Job:
-    """Read a job file.
-
-    Raises:
-        JobError: The job has problems; the error carries all of them, sorted.
-        UsageError: The job has no such target, or needs one.
-    """
-    job, problems = check_job(file, readers, permissions, target=target)
-    if job is None:
-        raise JobError(problems)
-    return job
 
 
 def check_job(  # noqa: PLR0913, PLR0917 - the readers and permissions of a job

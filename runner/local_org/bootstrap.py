@@ -57,23 +57,20 @@ def _id_of(folder: Path) -> str:
     return make_id("00D", int.from_bytes(digest[:8]) % _ORGANIZATIONS)
 
 
-def write_initial_records(
-    store: Store, organization_id: str, moment: datetime | None = None
-) -> User:
+def write_initial_records(store: Store, organization_id: str) -> User:
     """Write the initial records if they are missing; returns the administrator.
 
     Runs on every start: adds record types of the org file, leaves the rest as it is.
     """
-    stamp = _CREATED if moment is None else _stamp(moment)
     with store.writing() as conn:
         for name, record in _initial_records(organization_id):
             sobject = store.catalog.sobject(name)
             if sobject is not None:
-                _insert(conn, sobject, record, stamp)
+                _insert(conn, sobject, record, _CREATED)
                 first_free = len(_PROFILES) if name == "Profile" else 1
                 reserve_below(conn, name, _NUMBER + first_free)
         for sobject in store.catalog.sobjects:
-            _write_record_types(conn, store.catalog, sobject, stamp)
+            _write_record_types(conn, store.catalog, sobject, _CREATED)
     return _ADMINISTRATOR
 
 

@@ -15,7 +15,6 @@ _POD = "LO0"
 _COUNTER_WIDTH = 9
 _PER_PAIR = 62 * 62
 _SHORT = 15
-_LONG = 18
 _UPPER = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZ")
 _SHAPE = re.compile(r"[0-9A-Za-z]{15}(?:[A-Z0-5]{3})?")
 

@@ -22,8 +22,6 @@ from runner.local_org.usage import ApiUsage
 
 API = ("/services/data/v", "/services/async/", "/services/Soap/")
 _BULK1 = "/services/async/"
-OWN = "/__org"
-"""Paths that control the org; no fault strikes there, or it could not be removed."""
 _SERVICES = "/services/"
 _CONCURRENT = "ConcurrentRequests (Concurrent API Requests) Limit exceeded."
 _DAILY = "TotalRequests Limit exceeded."

@@ -49,7 +49,6 @@ SOURCES = (
 )
 TARGETS = ("csv", "csv.zst", "jsonl", "json", "parquet", "xlsx", "xml", "db")
 EXCEL_DIGITS = 15
-EXCEL_CHARACTERS = 32_767
 
 
 def as_json(row):

@@ -25,7 +25,6 @@ _NUMBER = re.compile(r"\{(0+)\}")
 _FIRST_NUMBERS = {"CaseNumber": 1000, "ContractNumber": 100, "OrderNumber": 100}
 _FIRST_CUSTOM_NUMBER = 1
 _FIRST_STANDARD_NUMBER = 1
-_STANDARD_NAME_LENGTH = 15
 _STAMPS = ("CreatedDate", "LastModifiedDate", "SystemModstamp")
 
 

@@ -35,10 +35,10 @@ _LEFT_OUT_BYTES = 200
 """Kept free for the line that says what is left out."""
 
 
-def plan_markdown(plans: Sequence[RunPlan], most_bytes: int = MOST_BYTES) -> str:
-    """Plans of one or more jobs, in at most `most_bytes` bytes of UTF-8, with a line end."""
+def plan_markdown(plans: Sequence[RunPlan]) -> str:
+    """Plans of one or more jobs, in at most MOST_BYTES of UTF-8, with a line end."""
     blocks: list[str] = []
-    left = most_bytes - _LEFT_OUT_BYTES
+    left = MOST_BYTES - _LEFT_OUT_BYTES
     for at, plan in enumerate(plans):
         block = _plan(plan, left // (len(plans) - at))
         if _size(block) + 1 > left:

@@ -149,17 +149,17 @@ def value_text(value: str | None, *, known: bool = True) -> str:
     return MASK if value == MASK else f'"{_on_one_line(value)}"'
 
 
-def cell_texts(cell: PlannedCell, longest: int = LONGEST_VALUE) -> tuple[str, str]:
+def cell_texts(cell: PlannedCell) -> tuple[str, str]:
     """A cell's values before and after; of long ones, the part that differs."""
     before, after = cell.before, cell.after
     if before and after and cell.before_known and cell.after_known:
         start = max(0, common_start(before, after) - _BEFORE_THE_CHANGE)
-        if max(len(before), len(after)) <= longest:
+        if max(len(before), len(after)) <= LONGEST_VALUE:
             start = 0
-        before, after = (window(each, start, longest) for each in (before, after))
+        before, after = (window(each, start, LONGEST_VALUE) for each in (before, after))
     else:
-        before = before and window(before, 0, longest)
-        after = after and window(after, 0, longest)
+        before = before and window(before, 0, LONGEST_VALUE)
+        after = after and window(after, 0, LONGEST_VALUE)
     return (
         value_text(before, known=cell.before_known),
         value_text(after, known=cell.after_known),

@@ -39,7 +39,7 @@ def can_renew(token: Token) -> bool:
     return token.grant is not None or token.refresh_token is not None
 
 
-def renewal_request(token: Token, client: oauth.Client, now: datetime | None = None) -> OrgRequest:
+def renewal_request(token: Token, client: oauth.Client) -> OrgRequest:
     """The request for a new access token.
 
     Raises:
@@ -47,7 +47,7 @@ def renewal_request(token: Token, client: oauth.Client, now: datetime | None = N
     """
     match token.grant:
         case JwtBearer() as grant:
-            return _by_assertion(grant, client, now or datetime.now(UTC))
+            return _by_assertion(grant, client)
         case ClientCredentials():
             refuse_common_host(client.login_url)
             return oauth.client_credentials(client)
@@ -58,7 +58,7 @@ def renewal_request(token: Token, client: oauth.Client, now: datetime | None = N
     return oauth.refresh(client, token.refresh_token)
 
 
-def _by_assertion(grant: JwtBearer, client: oauth.Client, now: datetime) -> OrgRequest:
+def _by_assertion(grant: JwtBearer, client: oauth.Client) -> OrgRequest:
     from runner.salesforce.auth.assertion import signed  # noqa: PLC0415 - slow; only a JWT sign-in needs it
 
     assertion = signed(
@@ -69,7 +69,7 @@ def _by_assertion(grant: JwtBearer, client: oauth.Client, now: datetime) -> OrgR
         passphrase=read_secret(grant.passphrase, what="the key's passphrase")
         if grant.passphrase
         else None,
-        now=now,
+        now=datetime.now(UTC),
     )
     return oauth.jwt_bearer(client, assertion)
 

@@ -6,7 +6,7 @@ files or retries.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from urllib.parse import quote, urlencode, urlsplit
 
@@ -63,7 +63,6 @@ def authorize_url(
     redirect_uri: str,
     state: str,
     code_challenge: str,
-    scopes: Sequence[str] = SCOPES,
 ) -> str:
     """The page where a person allows the access.
 
@@ -72,13 +71,12 @@ def authorize_url(
         redirect_uri: A registered callback, character for character, its port included.
         state: Comes back in the redirect.
         code_challenge: BASE64URL(SHA256(verifier)), unpadded; the method is S256.
-        scopes: What to ask for.
     """
     asked = {
         "response_type": "code",
         "client_id": client.client_id,
         "redirect_uri": redirect_uri,
-        "scope": " ".join(scopes),
+        "scope": " ".join(SCOPES),
         "state": state,
         "code_challenge": code_challenge,
         "code_challenge_method": "S256",

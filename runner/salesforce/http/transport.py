@@ -38,7 +38,6 @@ READ_TIMEOUT_SECONDS = 610.0
 """The org ends a request after 10 minutes; a shorter timeout would lose answers."""
 QUESTION_TIMEOUT_SECONDS = 150.0
 """For a GET, which is safe to repeat; the org ends a query after 2 minutes."""
-_PIECE_BYTES = 256 * 1024
 _LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 """Never behind a proxy."""
 

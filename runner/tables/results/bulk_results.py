@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 
 _SHOWN_ROWS = 10
 _MISSING = "ANSWER_MISSING"
+_IN_DOUBT = literal("The ingest job was started, but its results are not available.")
 _NOT_LISTED = literal("The org's result files do not list this row, or not with its Id.")
 
 
@@ -227,10 +228,10 @@ class PartResults:
         rows, self._missing = self._counts(f"SELECT count(*), {missing} FROM found")
         self._unknown = answered - (rows - self._missing)
 
-    def mark_in_doubt(self, message: str) -> None:
+    def mark_in_doubt(self) -> None:
         """Save every row of the part that has no outcome yet as in doubt."""
         self._rows = f"(FROM {self._rows} ANTI JOIN outcome USING (row))"
-        self._find_none(literal(message))
+        self._find_none(_IN_DOUBT)
         self._insert()
 
     @property

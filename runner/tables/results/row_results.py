@@ -149,7 +149,7 @@ class RowResults:
 
         with storage_errors("Row results cannot be saved"):
             results = PartResults(self._table, self._succeeded, self._staging.chunks, part)
-            results.mark_in_doubt("The ingest job was started, but its results are not available.")
+            results.mark_in_doubt()
 
     def add_under_way(self, part: Part) -> None:
         """Count the rows of a part as in doubt; they are in no file, for a resume asks the org."""

@@ -60,7 +60,8 @@ class Masker:
         """What masks the values of a column.
 
         Args:
-            form: `text`, `email`, `phone`, `url`, or for a fake one of `FAKES`.
+            form: `text`, `email`, `phone`, `url`, or for a fake `first name`, `last name`,
+                `name`, `company`, `street`, `city` or `postal code`.
             is_fake: Whether values are invented, not hashed.
             tells_case: Whether the org tells `a` from `A` in it.
         """
@@ -84,10 +85,6 @@ class Masker:
 
     def _digest(self, label: str, text: str) -> bytes:
         return hmac.digest(self._key, f"{label}\0{text}".encode(), "sha256")
-
-
-FAKES = ("first name", "last name", "name", "company", "street", "city", "postal code")
-"""What can be invented, besides what has a form of its own."""
 
 
 def _one(words: Sequence[str], number: int) -> str:

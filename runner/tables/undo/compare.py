@@ -128,7 +128,7 @@ class TaskComparison:
             self._make("reads", reads)
             found = (
                 "SELECT g.*, r.block IS NOT NULL AS found FROM in_group g LEFT JOIN reads r"
-                f" ON r.id15 = g.id15 AND r.block = {_block('g.row')}"
+                f" ON r.id15 = g.id15 AND r.block = (g.row - 1) // {BLOCK_ROWS}"
             )
             act = act_of(self._verb, has_before_images=self.index.has_before_images)
             rows = f"SELECT *, {act} AS act FROM ({found})"
@@ -369,8 +369,3 @@ class TaskComparison:
 def _nothing(columns: Sequence[str]) -> str:
     cells = ", ".join(f"CAST(NULL AS VARCHAR) AS {name(column)}" for column in columns)
     return f"SELECT {cells} WHERE false"
-
-
-def _block(row: str) -> str:
-    """SQL of the block in which a row's record was read."""
-    return f"({row} - 1) // {BLOCK_ROWS}"

@@ -3,7 +3,7 @@
 import pytest
 
 from runner.errors import JobError
-from runner.job.load import check_job, expanded_tasks, load_job
+from runner.job.load import check_job, expanded_tasks
 
 HEAD = "version: 1\nconnection: {environment: local}\ntasks:\n"
 
@@ -27,7 +27,7 @@ OUT = """\
 
 
 def test_each_item_is_a_task_that_is_named_after_it(write):
-    job = load_job(write(OUT))
+    job = check_job(write(OUT))[0]
     assert [task.name for task in job.tasks] == ["out-Account", "out-Contact"]
     assert [task.index for task in job.tasks] == [0, 1]
     assert [task.sobject for task in job.tasks] == ["Account", "Contact"]
@@ -35,7 +35,8 @@ def test_each_item_is_a_task_that_is_named_after_it(write):
 
 
 def test_what_needs_the_task_needs_all_that_it_became(write):
-    job = load_job(write(f"{OUT}  - {{name: last, query: SELECT Id FROM Lead, needs: [out]}}\n"))
+    last = "  - {name: last, query: SELECT Id FROM Lead, needs: [out]}\n"
+    job = check_job(write(OUT + last))[0]
     assert job.tasks[-1].needs == ("out-Account", "out-Contact")
 
 
@@ -44,7 +45,7 @@ def test_rows_of_a_task_with_the_same_items_are_those_of_the_same_item(write):
         "  - name: gone\n    for_each: {object: [Account, Contact]}\n"
         '    delete: "{object}"\n    from: {task: out}\n'
     )
-    assert [task.source.task for task in load_job(write(both)).tasks[2:]] == [
+    assert [task.source.task for task in check_job(write(both))[0].tasks[2:]] == [
         "out-Account",
         "out-Contact",
     ]
@@ -53,7 +54,7 @@ def test_rows_of_a_task_with_the_same_items_are_those_of_the_same_item(write):
     )
     keyed = some.replace("{}", "[{object: Contact, key: Name}]").replace("delete", "upsert")
     keyed += '    key: "{key}"\n'
-    (task,) = load_job(write(keyed)).tasks[2:]
+    (task,) = check_job(write(keyed))[0].tasks[2:]
     assert task.source.task == "out-Contact"
     other = some.replace("{}", "{object: [Lead]}")
     (found,) = (each for each in check_job(write(other))[1] if each.code == "job/unknown-task")
@@ -75,7 +76,7 @@ def test_every_place_that_names_a_task_means_that_of_the_same_item(write):
     for_each: {object: [Account, Contact]}
     query: SELECT Id FROM {object}
 """
-    joined, other, listed, *_ = load_job(write(OUT + more)).tasks[2:]
+    joined, other, listed, *_ = check_job(write(OUT + more))[0].tasks[2:]
     assert [each.source.tables[0].source.task for each in (joined, other)] == [
         "out-Contact",
         "out-Account",
@@ -108,7 +109,7 @@ def test_an_item_that_is_no_name_never_gets_into_a_query_or_a_path(write, item):
 
 def test_braces_of_other_names_stay_as_they_are(write):
     task = OUT.replace("Name FROM", "Name FROM").replace("out/", "out/{year}-")
-    assert load_job(write(task)).tasks[0].target.path.name == "{year}-Account.csv"
+    assert check_job(write(task))[0].tasks[0].target.path.name == "{year}-Account.csv"
 
 
 def test_the_tasks_are_printed_as_they_run(write):

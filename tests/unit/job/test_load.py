@@ -19,7 +19,7 @@ from runner.job.endpoints import (
     TaskRows,
     TaskSource,
 )
-from runner.job.load import Readers, check_job, load_job
+from runner.job.load import Readers, check_job
 from runner.job.model import (
     QUERY_BULK_THRESHOLD_ROWS,
     WRITE_BULK_THRESHOLD_ROWS,
@@ -48,7 +48,7 @@ def write(tmp_path):
 
 @pytest.fixture
 def nightly():
-    return load_job(VALID / "nightly.yaml")
+    return check_job(VALID / "nightly.yaml")[0]
 
 
 def test_the_connection_is_typed_and_its_paths_are_absolute(nightly):
@@ -111,7 +111,7 @@ def test_nested_defaults_are_taken_key_by_key(write):
         f"{HEAD}defaults: {{retry: {{attempts: 9, total_time: 1d}}, on_error: continue}}\n"
         "tasks: [{name: a, query: SELECT Id FROM A, to: b.csv, retry: {total_time: 5m}}]\n"
     )
-    task = load_job(file).tasks[0]
+    task = check_job(file)[0].tasks[0]
     assert task.retry == RetryPolicy(attempts=9, total_seconds=300.0)
     assert task.on_error is OnError.CONTINUE
 
@@ -132,7 +132,7 @@ def test_a_connection_file_is_read_and_its_paths_are_its_own(write, tmp_path):
         "version: 1\nconnection: shared/acme.yaml\n"
         "tasks: [{name: a, query: SELECT Id FROM A, to: b.csv}]\n"
     )
-    connection = load_job(file).connection
+    connection = check_job(file)[0].connection
     assert connection.token == SecretReference(path=tmp_path / "shared" / "tokens" / "live.json")
     assert connection.source == tmp_path / "shared" / "acme.yaml"
 
@@ -141,7 +141,7 @@ def test_a_job_without_a_name_is_called_like_its_file(write):
     file = write(
         f"{HEAD}tasks: [{{name: a, query: SELECT Id FROM A, to: b.csv}}]\n", "nightly.yaml"
     )
-    assert load_job(file).name == "nightly"
+    assert check_job(file)[0].name == "nightly"
 
 
 @pytest.mark.parametrize(
@@ -161,24 +161,23 @@ def test_the_shape_of_a_file_comes_from_its_ending_and_from_the_job(source, shap
     for name in ("a", "a.tsv", "a.TXT", "a.ndjson"):
         (tmp_path / name).touch()
     file = write(f"{HEAD}tasks: [{{name: a, create: Lead, from: {source}}}]\n")
-    assert replace(load_job(file).tasks[0].source.shape, undeclared=frozenset()) == shape
+    assert replace(check_job(file)[0].tasks[0].source.shape, undeclared=frozenset()) == shape
 
 
-def test_errors_raise_and_warnings_do_not(write):
+def test_errors_keep_a_job_from_being_built_and_warnings_do_not(write):
     unused = "params: {p: {type: string, default: x}}\n"
     good = "tasks: [{name: a, query: SELECT Id FROM A, to: b.csv}]\n"
     job, found = check_job(write(HEAD + unused + good))
     assert job is not None
     assert [each.severity for each in found] == [Severity.WARNING]
-    with pytest.raises(JobError) as raised:
-        load_job(write(f"{HEAD}tasks: [{{name: 2, query: SELECT, too: x}}]\n"))
-    assert raised.value.exit_code == 2
-    assert len(raised.value.diagnostics) == 2
+    job, found = check_job(write(f"{HEAD}tasks: [{{name: 2, query: SELECT, too: x}}]\n"))
+    assert job is None
+    assert [each.severity for each in found] == [Severity.ERROR, Severity.ERROR]
 
 
 def test_findings_can_be_pointed_at_later(write):
     file = write(f"{HEAD}tasks:\n  - name: a\n    query: SELECT Id FROM A\n    to: b.csv\n")
-    found = load_job(file).origin.diagnose(("tasks", 0, "query", "nothing"), "job/x", "no")
+    found = check_job(file)[0].origin.diagnose(("tasks", 0, "query", "nothing"), "job/x", "no")
     assert (found.position.line, found.line_text) == (5, "    query: SELECT Id FROM A")
 
 
@@ -211,7 +210,7 @@ def test_a_default_is_dated_like_a_given_value(write):
         "  n: {type: string, default: null}\n"
         "tasks: [{name: a, query: 'SELECT Id FROM A WHERE B = :d AND C = :n', to: b.csv}]\n"
     )
-    first, second = load_job(file).params
+    first, second = check_job(file)[0].params
     assert first.default == date(2024, 1, 31)
     assert (second.default, second.required) == (None, False)
 

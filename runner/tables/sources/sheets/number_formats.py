@@ -31,7 +31,6 @@ _SHOWN_DIGITS = 15
 _DAY_MS = 86_400_000
 _FEBRUARY_29 = 60
 """A day of 1900 that only Excel has; the days before it count from one later."""
-_LAST_YEAR = 9999
 _REPEATED = 4_096
 """Numbers of a format whose texts are kept: days and shares occur again and again."""
 _PADDING_ZEROS = 2

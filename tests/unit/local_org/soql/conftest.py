@@ -16,8 +16,6 @@ from runner.local_org.soql import prepare
 from runner.local_org.store import Store, quoted
 
 USER = User(make_id("005", 1), "admin@local.example", "Local Admin", "admin@local.example")
-OTHER_USER_ID = make_id("005", 2)
-QUEUE_ID = make_id("00G", 1)
 NOW = datetime(2024, 5, 15, 10, 30, tzinfo=UTC)  # a Wednesday
 STAMP = "2024-05-01T08:00:00.000Z"
 
