@@ -25,15 +25,8 @@ from msgspec import Struct
 from runner.errors import LockHeldError, StateError, UsageError
 from runner.files import PRIVATE_FILE, atomic_write, private_folder, unwritable
 from runner.runs.sealed_zip import AT_ONCE, add_seal, is_whole, may_replace, seal_of
-from runner.state.ledger_copy import (
-    Added,
-    CopiedRun,
-    adding,
-    count_of,
-    move_paths,
-    runs_in,
-    save_copy,
-)
+from runner.state.ledger_adding import Added, adding
+from runner.state.ledger_copy import CopiedRun, count_of, move_paths, runs_in, save_copy
 from runner.state.ledger_file import LAYOUTS
 from runner.state.locks import Holder
 from runner.state.paths import StateFolder

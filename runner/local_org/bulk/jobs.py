@@ -6,14 +6,14 @@ server; as at Salesforce, they are deleted after seven days.
 
 from __future__ import annotations
 
-import json
 import shutil
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from pathlib import Path
 
+import msgspec
 from msgspec import Struct
-from msgspec.structs import asdict, replace
+from msgspec.structs import replace
 
 from runner.local_org.api_errors import ApiRefusal
 from runner.local_org.ids import make_id, normalise
@@ -200,12 +200,11 @@ class Jobs:
 
 
 def _packed(job: Job) -> str:
-    return json.dumps(asdict(job))
+    return msgspec.json.encode(job).decode()
 
 
 def _unpacked(body: str) -> Job:
-    members = json.loads(body)
-    return Job(**{**members, "kind": JobKind(members["kind"]), "state": JobState(members["state"])})
+    return msgspec.json.decode(body, type=Job)
 
 
 def stamp(moment: str) -> str:

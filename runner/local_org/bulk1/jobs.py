@@ -5,13 +5,13 @@ Knows their settings, states and files. Knows no HTTP and does none of their wor
 
 from __future__ import annotations
 
-import json
 import shutil
 from enum import StrEnum
 from pathlib import Path
 
+import msgspec
 from msgspec import Struct
-from msgspec.structs import asdict, replace
+from msgspec.structs import replace
 
 from runner.local_org.ids import make_id, normalise
 from runner.local_org.org import Org
@@ -215,14 +215,12 @@ class Bulk1Jobs:
                 f'SELECT body FROM "_classic_batches" {where}',  # noqa: S608 - constants above
                 (argument,),
             ).fetchall()
-        members = (json.loads(row[0]) for row in rows)
-        return [Batch(**{**each, "state": BatchState(each["state"])}) for each in members]
+        return [msgspec.json.decode(row[0], type=Batch) for row in rows]
 
 
 def _packed(value: Bulk1Job | Batch) -> str:
-    return json.dumps(asdict(value))
+    return msgspec.json.encode(value).decode()
 
 
 def _unpacked(body: str) -> Bulk1Job:
-    members = json.loads(body)
-    return Bulk1Job(**{**members, "state": Bulk1JobState(members["state"])})
+    return msgspec.json.decode(body, type=Bulk1Job)

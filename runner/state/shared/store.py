@@ -20,7 +20,7 @@ from runner.state.shared.run_files import StoredFiles
 from runner.state.shared.watch import Watch
 
 if TYPE_CHECKING:
-    from runner.state.ledger_copy import Added
+    from runner.state.ledger_adding import Added
 
 
 class SharedStore:

@@ -9,7 +9,8 @@ from msgspec.structs import replace
 from runner.job.build_notices import recipient
 from runner.notify.outbox import deliver, notification_of
 from runner.state.ledger import Ledger
-from runner.state.ledger_copy import adding, save_copy
+from runner.state.ledger_adding import adding
+from runner.state.ledger_copy import save_copy
 from runner.state.notifications import LONGEST_WAIT, MOST_WAITING
 
 HOOK, OTHER = {"webhook": {"env": "HOOK"}}, {"webhook": {"env": "OTHER"}}
