@@ -12,6 +12,8 @@ from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from msgspec.structs import replace
+
 from runner import events
 from runner.engine.bulk_query import BulkQuery, progress
 from runner.engine.children import Children, without_tables
@@ -30,6 +32,7 @@ from runner.job.endpoints import (
     DatabaseTarget,
     FileSource,
     FileTarget,
+    TableMode,
     Target,
     TaskSource,
     shown_url,
@@ -55,12 +58,15 @@ from runner.tables.targets.rest_rows import RestWriter
 from runner.wording import counted
 
 if TYPE_CHECKING:
+    from runner.engine.appended import Appended
     from runner.tables.targets.copy_ahead import CopyAhead
 
 _LONGEST_BOUNDS = 200
 """Characters that the bounds of an incremental extract add to a query, at most."""
 RECORDS = "records.csv"
 """The rows in the run's folder, in Bulk's own form, for the target and for other tasks."""
+OWN = "to"
+"""The place of the query's own rows among its targets; children have their relationships."""
 
 
 _READ_AGAIN = (LostResultError, ShortResultError)
@@ -73,18 +79,35 @@ def run_query(task: QueryTask, context: Context) -> TaskEnd:
         RunnerError: It ended early; no target was written.
     """
     folder = context.task_folder(task)
+    appended = _appended(task, context)
+    if appended is not None and appended.end is not None:
+        return appended.end
     shutil.rmtree(folder, ignore_errors=True)  # of a process that died
     folder.mkdir(parents=True, exist_ok=True)
     if task.target is not None:
         get_ready(task.target)
     query = _Query(task, context, folder)
     with query.copied_ahead() as ahead:
-        return _fetched_and_delivered(query, task, context, folder, ahead)
+        return _fetched_and_delivered(query, context, folder, ahead, appended)
+
+
+def _appended(task: QueryTask, context: Context) -> Appended | None:
+    """The rows that the query adds to those of its targets; None if it adds none."""
+    if all(each.mode is not TableMode.APPEND for each in task.targets):
+        return None
+    from runner.engine.appended import Appended  # noqa: PLC0415 - few queries add rows
+
+    return Appended(task, context)
 
 
 def _fetched_and_delivered(
-    query: _Query, task: QueryTask, context: Context, folder: Path, ahead: CopyAhead | None
+    query: _Query,
+    context: Context,
+    folder: Path,
+    ahead: CopyAhead | None,
+    appended: Appended | None,
 ) -> TaskEnd:
+    task = query.task
     api, rows = query.fetch(folder / RECORDS)
     notes, extracted = (*_org_of(task, context), *query.notes()), None
     if query.increment is not None:
@@ -97,19 +120,6 @@ def _fetched_and_delivered(
         until = query.increment.window.until
         repaired = reconcile(task, context, folder / RECORDS, until, query.also)
     rows, target, notes = rows + repaired.more_rows, repaired.target, (*notes, *repaired.notes)
-    kept: list[str] = []
-    for child in query.children.tables:
-        table = child.table
-        found = deliver(child.file, table.target, child.writer.columns, keep_rows=False)
-        kept += [f"{table.relationship}: {each}" for each in found]
-    if target is not None:
-        keep_rows = _is_source(task, context)
-        state = query.increment.state_of(extracted) if query.increment and extracted else None
-        rows_file = folder / RECORDS
-        kept += deliver(
-            rows_file, target, query.columns, keep_rows=keep_rows, state=state, ahead=ahead
-        )
-    shutil.rmtree(folder / RECONCILE, ignore_errors=True)
     outcome = TaskOutcome(
         name=task.name,
         verb=task.verb.value,
@@ -119,9 +129,37 @@ def _fetched_and_delivered(
         api=api.value,
         target=place_of(task.target) if task.target else None,
         bulk_job_ids=tuple(query.bulk.job_ids),
-        notes=(*notes, *kept),
+        notes=notes,
     )
-    return TaskEnd(outcome, extracted=extracted)
+    end = TaskEnd(outcome, extracted=extracted)
+    keep_rows = _is_source(task, context)
+    if appended is not None:
+        appended.expect(end, (folder / RECORDS,) if keep_rows else ())
+    kept: list[str] = []
+    for child in query.children.tables:
+        place, to = child.table.relationship, child.table.target
+        if appended is not None and appended.has(place):
+            continue
+        state, landing = appended.told(place, to) if appended else (None, None)
+        columns = child.writer.columns
+        found = deliver(child.file, to, columns, keep_rows=False, state=state, landing=landing)
+        kept += [f"{place}: {each}" for each in found]
+    if target is not None:
+        landing = None
+        state = query.increment.state_of(extracted) if query.increment and extracted else None
+        if state is None and appended is not None:
+            state, landing = appended.told(OWN, target)
+        kept += deliver(
+            folder / RECORDS,
+            target,
+            query.columns,
+            keep_rows=keep_rows,
+            state=state,
+            ahead=ahead,
+            landing=landing,
+        )
+    shutil.rmtree(folder / RECONCILE, ignore_errors=True)
+    return replace(end, outcome=replace(outcome, notes=(*notes, *kept)))
 
 
 def _org_of(task: QueryTask, context: Context) -> Iterator[str]:
@@ -193,7 +231,7 @@ class _Query:
     """One query, its binds replaced."""
 
     def __init__(self, task: QueryTask, context: Context, folder: Path) -> None:
-        self._task = task
+        self.task = self._task = task
         self._context = context
         self._deadline = context.deadline(task)
         self._selection = selection(task.soql)

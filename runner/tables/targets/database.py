@@ -43,6 +43,7 @@ from runner.tables.targets.column_types import (
     with_query_rows,
 )
 from runner.tables.targets.duckdb_file import write_duckdb
+from runner.tables.targets.landing import Landing
 from runner.tables.targets.merging import FRESH, check_keys, key_column, said
 from runner.tables.targets.rest_rows import QueryColumn
 from runner.tables.targets.sql_tables import kept_columns, table_of
@@ -65,10 +66,12 @@ def write_table(
     target: DatabaseTarget,
     known: Sequence[QueryColumn] | None,
     state: TargetState | None = None,
+    landing: Callable[[Landing], None] = lambda _landing: None,
 ) -> tuple[str, ...]:
     """Write rows to a table, which is created if it does not exist.
 
-    In SQLite and PostgreSQL, `state` is written in the same transaction.
+    In SQLite, PostgreSQL and DuckDB, `state` is written in the same transaction. `landing` is
+    called before the rows are added.
 
     Returns:
         What became of the rows that the table had, for people to read.
@@ -85,10 +88,11 @@ def write_table(
 
     def write(columns: tuple[TypedColumn, ...]) -> None:
         if file is not None:
-            notes[:] = write_duckdb(file, target, TypedRows(database, rows, columns))
+            landing(Landing(is_told=state is not None))
+            notes[:] = write_duckdb(file, target, TypedRows(database, rows, columns), state)
             return
         _check_rows(database, rows, target, columns)
-        notes[:] = _write(TypedRows(database, rows, columns), target, state)
+        notes[:] = _write(TypedRows(database, rows, columns), target, state, landing)
 
     try:
         with storage_errors(f"Table {target.table} cannot be written"):
@@ -116,13 +120,19 @@ def _check_rows(
     check_keys(database, FRESH, key, "The query")
 
 
-def _write(rows: TypedRows, target: DatabaseTarget, state: TargetState | None) -> tuple[str, ...]:
+def _write(
+    rows: TypedRows,
+    target: DatabaseTarget,
+    state: TargetState | None,
+    landing: Callable[[Landing], None],
+) -> tuple[str, ...]:
     with connect(target.url, StateError) as link:
         if link.dialect.name in WAREHOUSES:
-            return _take_over(link, rows, target)
+            return _take_over(link, rows, target, landing)
         if link.dialect.name not in _KEEPING:
-            _write_elsewhere(link, rows, target)
+            _write_elsewhere(link, rows, target, landing)
             return ()
+        landing(Landing(is_told=state is not None))
         if sqlite.takes_batches(link):
             with SQLITE_FILES.taken(link.engine) as is_free:
                 if is_free:
@@ -160,7 +170,12 @@ def _last(steps: Steps, target: DatabaseTarget, state: TargetState | None) -> It
         yield from state.statements(target.table)
 
 
-def _take_over(link: Connection, rows: TypedRows, target: DatabaseTarget) -> tuple[str, ...]:
+def _take_over(
+    link: Connection,
+    rows: TypedRows,
+    target: DatabaseTarget,
+    landing: Callable[[Landing], None],
+) -> tuple[str, ...]:
     """Write to a database of which a table is changed by one statement, once it has the rows."""
     dialect, key = link.dialect, target.keeping.key or ""
     kept = kept_columns(link, table_of(target, rows.columns, dialect.name), rows.columns)
@@ -175,6 +190,7 @@ def _take_over(link: Connection, rows: TypedRows, target: DatabaseTarget) -> tup
         if steps.count is not None:
             new, updated, removed = map(int, _execute(link, steps.count).one())
             notes = (said(new, updated, removed), *notes)
+        landing(Landing())
         _run(link, steps.take)
         if target.keeping.gone is not None and steps.key is not None:
             column = steps.table.columns[steps.key]
@@ -199,7 +215,12 @@ def _execute(link: Connection, statement: str) -> CursorResult[Any]:
     return link.exec_driver_sql(statement, execution_options={"no_parameters": True})
 
 
-def _write_elsewhere(link: Connection, rows: TypedRows, target: DatabaseTarget) -> None:
+def _write_elsewhere(
+    link: Connection,
+    rows: TypedRows,
+    target: DatabaseTarget,
+    landing: Callable[[Landing], None],
+) -> None:
     """Write to a database of which only what all have in common is known."""
     if target.mode is TableMode.MERGE:
         raise StateError(
@@ -212,6 +233,7 @@ def _write_elsewhere(link: Connection, rows: TypedRows, target: DatabaseTarget) 
         table.drop(link, checkfirst=True)
     table.create(link, checkfirst=True)
     _insert_all(link, table, rows)
+    landing(Landing())
     link.commit()
 
 

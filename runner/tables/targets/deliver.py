@@ -32,7 +32,11 @@ from runner.tables.unchanged import Stamp, stat_stamp
 
 if TYPE_CHECKING:
     from runner.tables.targets.copy_ahead import CopyAhead
+    from runner.tables.targets.landing import Landing
     from runner.tables.targets.target_state import TargetState
+
+OnLanding = Callable[["Landing"], None]
+"""Called just before rows are added to those of a target."""
 
 _COPY_BYTES = 1 << 20
 _READING_UMASK = Lock()
@@ -46,6 +50,7 @@ def deliver(  # noqa: PLR0913 - rows and a place, and what goes with them
     keep_rows: bool,
     state: TargetState | None = None,
     ahead: CopyAhead | None = None,
+    landing: OnLanding | None = None,
 ) -> tuple[str, ...]:
     """Write a query's rows to a target, completely or not at all.
 
@@ -56,6 +61,7 @@ def deliver(  # noqa: PLR0913 - rows and a place, and what goes with them
         keep_rows: Whether `rows` is needed afterwards; otherwise it is moved or deleted.
         state: What a database stores in the same transaction.
         ahead: The copy of the same rows that began while they arrived, if there is no `state`.
+        landing: Called just before rows are added to those of the target.
 
     Returns:
         What became of the rows that the target had, for people to read.
@@ -67,14 +73,15 @@ def deliver(  # noqa: PLR0913 - rows and a place, and what goes with them
         _move(rows, target.path)
         return ()
     notes: tuple[str, ...] | None
+    landing = landing or (lambda _landing: None)
     if ahead is not None and ahead.finish(rows):
         notes = ()
     elif isinstance(target, DatabaseTarget):
-        notes = _to_database(rows, target, columns, state)
+        notes = _to_database(rows, target, columns, state, landing)
     elif isinstance(target, FolderTarget) and target.shape.format is FileFormat.DELTA:
-        notes = _to_delta(rows, target, columns, state)
+        notes = _to_delta(rows, target, columns, state, landing)
     else:
-        notes = _WRITERS[type(target)](rows, target, columns)
+        notes = _WRITERS[type(target)](rows, target, columns, landing)
     if not keep_rows:
         rows.unlink(missing_ok=True)
     return notes or ()
@@ -114,9 +121,11 @@ def _is_replaced_by_psycopg(target: DatabaseTarget) -> bool:
     return target.mode is TableMode.REPLACE and is_common(target.url)
 
 
-def _to_file(rows: Path, target: FileTarget, columns: Columns) -> tuple[str, ...] | None:
+def _to_file(
+    rows: Path, target: FileTarget, columns: Columns, landing: OnLanding
+) -> tuple[str, ...] | None:
     if target.mode is not TableMode.REPLACE:
-        return _into_file(rows, target, columns)
+        return _into_file(rows, target, columns, landing)
     if target.url is None and target.path != STANDARD_STREAM:
         with atomic_write(target.path) as temporary, target_errors(target.path):
             write_file(rows, temporary, target.shape, columns)
@@ -139,9 +148,12 @@ def _to_file(rows: Path, target: FileTarget, columns: Columns) -> tuple[str, ...
     return None
 
 
-def _into_file(rows: Path, target: FileTarget, columns: Columns) -> tuple[str, ...]:
+def _into_file(
+    rows: Path, target: FileTarget, columns: Columns, landing: OnLanding
+) -> tuple[str, ...]:
     """Add rows to those of a file, or merge them with them."""
     from runner.tables.targets.kept_file import write_with_kept
+    from runner.tables.targets.landing import replacing
 
     with atomic_write(target.path) as temporary, target_errors(target.path):
         seen = _version(target.path)
@@ -151,6 +163,7 @@ def _into_file(rows: Path, target: FileTarget, columns: Columns) -> tuple[str, .
                 f"{target.path} was changed by another program meanwhile; nothing was written.",
                 hint="Run again when nothing else writes it.",
             )
+        landing(replacing(temporary, target.path))
     return notes
 
 
@@ -162,14 +175,20 @@ def _version(file: Path) -> Stamp | None:
         return None
 
 
-def _to_folder(rows: Path, target: FolderTarget, columns: Columns) -> tuple[str, ...]:
+def _to_folder(
+    rows: Path, target: FolderTarget, columns: Columns, landing: OnLanding
+) -> tuple[str, ...]:
     from runner.tables.targets.folder import write_folder
 
-    return write_folder(rows, target, columns)
+    return write_folder(rows, target, columns, landing)
 
 
 def _to_database(
-    rows: Path, target: DatabaseTarget, columns: Columns, state: TargetState | None
+    rows: Path,
+    target: DatabaseTarget,
+    columns: Columns,
+    state: TargetState | None,
+    landing: OnLanding,
 ) -> tuple[str, ...]:
     if _is_replaced_by_psycopg(target):
         from runner.tables.targets.postgresql import replace_table
@@ -178,14 +197,20 @@ def _to_database(
         return ()
     from runner.tables.targets.database import write_table
 
-    return write_table(rows, target, columns, state)
+    return write_table(rows, target, columns, state, landing)
 
 
 def _to_delta(
-    rows: Path, target: FolderTarget, columns: Columns, state: TargetState | None
+    rows: Path,
+    target: FolderTarget,
+    columns: Columns,
+    state: TargetState | None,
+    landing: OnLanding,
 ) -> tuple[str, ...]:
     from runner.tables.targets.delta_table import write_delta
+    from runner.tables.targets.landing import Landing
 
+    landing(Landing(is_told=state is not None))
     return write_delta(rows, target, columns, state.as_metadata() if state else {})
 
 

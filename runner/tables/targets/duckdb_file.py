@@ -6,7 +6,7 @@ other databases.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -26,12 +26,17 @@ from runner.tables.targets.evolution import JoinedColumn, KeptColumn, join_colum
 from runner.tables.targets.merging import check_kept_key, check_keys, key_column, remove, said
 from runner.tables.targets.parquet_types import duckdb_type, kept_column
 from runner.tables.targets.table_steps import STAGED, merge_statements
+from runner.tables.targets.target_state import STATE_TABLE, TargetState
 
 _FILE = "sfrunner_file"
 
 
-def write_duckdb(file: Path, target: DatabaseTarget, rows: TypedRows) -> tuple[str, ...]:
+def write_duckdb(
+    file: Path, target: DatabaseTarget, rows: TypedRows, state: TargetState | None = None
+) -> tuple[str, ...]:
     """Write rows to a table of a file, both of which are created if they do not exist.
+
+    `state` is written in the same transaction.
 
     Returns:
         What became of the rows that the table had, for people to read.
@@ -73,6 +78,8 @@ def write_duckdb(file: Path, target: DatabaseTarget, rows: TypedRows) -> tuple[s
                     remove(rows.database, full, own_key, target.keeping.gone)
                 removed = changed.get("removed", 0)
                 notes.insert(0, said(changed["new"], changed["updated"], removed))
+            for each in state.statements_in(_state_table(target.table)) if state else ():
+                run(each)
             run("COMMIT")
         except BaseException:
             with suppress(duckdb_error()):  # a COMMIT that failed has ended the transaction
@@ -114,6 +121,33 @@ def read_table(
         kept = _kept(database, table)
         if kept is not None:
             use([each.name for each in kept], _full(table))
+
+
+def read_duckdb_state(file: Path, table: str, wanted: Mapping[str, str]) -> TargetState | None:
+    """The state that a file has beside a table, where its columns have these values.
+
+    Raises:
+        StateError: The file cannot be opened.
+    """
+    found: list[tuple[str, ...]] = []
+    place = ".".join(each for each in (table.rpartition(".")[0], STATE_TABLE) if each)
+    database = Database(file.parent)
+
+    def read(_columns: list[str], relation: str) -> None:
+        is_own = " AND ".join(f"{name(each)} = {literal(text)}" for each, text in wanted.items())
+        cells = ", ".join(map(name, TargetState.__struct_fields__))
+        query = f"SELECT {cells} FROM {relation} WHERE {is_own}"
+        found.extend(database.connection.execute(query).fetchall())
+
+    try:
+        read_table(database, file, place, read)
+    finally:
+        database.close()
+    return TargetState(*found[0]) if found else None
+
+
+def _state_table(table: str) -> str:
+    return _full(".".join(each for each in (table.rpartition(".")[0], STATE_TABLE) if each))
 
 
 def _full(table: str) -> str:

@@ -7,7 +7,7 @@ one. Knows folders. Knows nothing of how cells are written (`file`, `column_type
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -37,12 +37,20 @@ from runner.tables.targets.column_types import (
 from runner.tables.targets.file import Columns, target_errors
 from runner.tables.targets.json_lines import json_line
 from runner.tables.targets.kept_parquet import join_parquet, parts_of
+from runner.tables.targets.landing import Landing, replacing
 
 _ENDINGS = {Compression.NONE: "", Compression.GZIP: ".gz", Compression.ZSTD: ".zst"}
 
 
-def write_folder(rows: Path, target: FolderTarget, columns: Columns) -> tuple[str, ...]:
+def write_folder(
+    rows: Path,
+    target: FolderTarget,
+    columns: Columns,
+    landing: Callable[[Landing], None] = lambda _landing: None,
+) -> tuple[str, ...]:
     """Write rows into a folder's files, with those that it keeps.
+
+    `landing` is called just before the folder with both takes the place of the old one.
 
     Returns:
         What became of the rows that the folder had, for people to read.
@@ -59,7 +67,9 @@ def write_folder(rows: Path, target: FolderTarget, columns: Columns) -> tuple[st
         try:
             typed = widen(database, rows, typed_columns(rows, columns))
             if target.mode is not TableMode.REPLACE:
-                return _write_with_kept(database, rows, target, typed, beside)
+                notes = _write_with_kept(database, rows, target, typed, beside)
+                landing(replacing(beside, target.path))
+                return notes
             query = f"SELECT {_cells(target, typed, columns)} FROM"
             options = ", ".join(copy_options(target, ending.removeprefix(".")))
 

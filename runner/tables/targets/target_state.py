@@ -51,8 +51,12 @@ class TargetState(Struct, frozen=True):
     run_id: str
 
     def statements(self, table: str) -> tuple[str, ...]:
-        """What puts it in place of the one before it."""
-        place, values = _state_table(table), asdict(self)
+        """What puts it in place of the one before it, beside a table."""
+        return self.statements_in(_state_table(table))
+
+    def statements_in(self, place: str) -> tuple[str, ...]:
+        """As `statements`, for the quoted name of the table that keeps it."""
+        values = asdict(self)
         columns = ", ".join(f"{name(each)} TEXT NOT NULL" for each in values)
         key = ", ".join(map(name, _KEY))
         is_own = " AND ".join(f"{name(each)} = {literal(values[each])}" for each in _TARGET_OF)
@@ -69,13 +73,18 @@ class TargetState(Struct, frozen=True):
         return {_METADATA: msgspec.json.encode(self).decode()}
 
 
+def own_values(target: DatabaseTarget | FolderTarget, job: str, task: str) -> dict[str, str]:
+    """The columns that tell a task's state from those of others, and their values."""
+    return dict(zip(_TARGET_OF, (job, task, table_name(target)), strict=True))
+
+
 def read_state(target: DatabaseTarget | FolderTarget, job: str, task: str) -> TargetState | None:
     """What the target has of a task, if it has something: of the org that filled it last.
 
     Raises:
         StateError: The database cannot be reached, or the log of a Delta table cannot be read.
     """
-    wanted = dict(zip(_TARGET_OF, (job, task, table_name(target)), strict=True))
+    wanted = own_values(target, job, task)
     if isinstance(target, FolderTarget):
         found = (each for each in _committed(target.path) if wanted.items() <= asdict(each).items())
         return next(found, None)

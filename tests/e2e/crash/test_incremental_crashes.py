@@ -106,6 +106,7 @@ MERGED = "mode: merge, key: Id"
 TABLE = "database: {env: DB}, table: a"
 TARGETS = {
     "a.csv": f"file: a.csv, {MERGED}",
+    "a.csv history": "file: a.csv, mode: append",
     "a.jsonl": f"file: a.jsonl, {MERGED}",
     "a.parquet": f"file: a.parquet, {MERGED}",
     "folder": f"folder: a, format: parquet, {MERGED}",
@@ -114,6 +115,7 @@ TARGETS = {
     "postgresql": f"{TABLE}, {MERGED}",
     "postgresql history": f"{TABLE}, mode: append",
     "duckdb": f"{TABLE}, {MERGED}",
+    "duckdb history": f"{TABLE}, mode: append",
     "delta": f"folder: a, format: delta, {MERGED}",
     "delta history": "folder: a, format: delta, mode: append",
 }
@@ -127,7 +129,7 @@ class Held:
         self._kind, self._folder = kind, bench.folder
         if kind.startswith("sqlite"):
             self._url = f"sqlite:///{bench.folder / 't.db'}"
-        elif kind == "duckdb":
+        elif kind.startswith("duckdb"):
             self._url = f"duckdb:///{bench.folder / 't.duckdb'}"
         elif kind.startswith("postgresql"):
             self._url = request.getfixturevalue("empty_postgres")
@@ -139,7 +141,7 @@ class Held:
     def rows(self):
         """Id, name, whether it is deleted, and stamp of each row; of a history in its order."""
         cells = 'SELECT "Id", "Name", "IsDeleted", "SystemModstamp" FROM'
-        if self._kind == "duckdb":
+        if self._kind.startswith("duckdb"):
             with duckdb.connect(self._folder / "t.duckdb", read_only=True) as reader:
                 return reader.execute(f"{cells} a").fetchall()
         if self._kind.startswith(("sqlite", "postgresql")):
@@ -152,9 +154,9 @@ class Held:
             with duckdb.connect() as reader:
                 reader.register("a", read.execute(f"{cells} t ORDER BY 4, 3"))
                 return reader.execute("FROM a").fetchall()
-        found = self._folder / self._kind
+        found = self._folder / self._kind.removesuffix(" history")
         place = f"'{found if found.is_file() else self._folder / 'a/**/*.parquet'}'"
-        place = f"read_csv({place}, all_varchar = true)" if self._kind == "a.csv" else place
+        place = f"read_csv({place}, all_varchar = true)" if found.suffix == ".csv" else place
         with duckdb.connect() as reader:
             return reader.execute(f"{cells} {place}").fetchall()
 

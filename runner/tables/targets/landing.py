@@ -1,0 +1,94 @@
+"""Whether rows that a process was about to add to a target are in it, although the process died.
+
+A file or a folder that takes the target's place is known by its size and time of change, which a
+rename keeps. A database that keeps a state (`target_state`) tells which run it had rows from. Knows
+targets. Knows nothing of runs or of where a landing is recorded.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from msgspec import Struct
+
+from runner.errors import StateError
+from runner.job.endpoints import DatabaseTarget, FileTarget, FolderTarget, Target
+
+if TYPE_CHECKING:
+    from runner.tables.targets.target_state import TargetState
+
+
+class Landing(Struct, frozen=True):
+    """What was known just before the rows got into their target."""
+
+    new: tuple[int, int] | None = None
+    """Of the file or folder with the rows; None: of a table."""
+    old: tuple[int, int] | None = None
+    """Of the one before it; None: there was none."""
+    is_told: bool = False
+    """Whether the target itself tells which run has added rows last."""
+
+
+def replacing(new: Path, old: Path) -> Landing:
+    """The landing of a file or folder that is about to take the place of another."""
+    return Landing(_mark(new), _mark(old))
+
+
+def marker(target: Target, job: str, task: str, org_id: str, run_id: str) -> TargetState | None:
+    """What a target keeps beside the rows, to tell which run they are from; None: it cannot.
+
+    Raises:
+        StateError: The database cannot be reached.
+    """
+    if isinstance(target, FileTarget):
+        return None
+    from runner.tables.targets.target_state import TargetState, keeps_state, table_name
+
+    if _duckdb_file(target) is None and not keeps_state(target):
+        return None
+    now = datetime.now(UTC).isoformat()
+    return TargetState(job, task, org_id, table_name(target), "", "", now, now, now, run_id)
+
+
+def has_landed(target: Target, landing: Landing, job: str, task: str, run_id: str) -> bool | None:
+    """Whether the rows are in the target; None: nothing tells.
+
+    Raises:
+        StateError: The target cannot be reached or read.
+    """
+    if landing.is_told and not isinstance(target, FileTarget):
+        state = _state_of(target, job, task)
+        return state is not None and state.run_id == run_id
+    if not isinstance(target, DatabaseTarget) and landing.new is not None:
+        found = _mark(target.path)
+        return found == landing.new if found in {landing.new, landing.old} else None
+    return None
+
+
+def _state_of(target: DatabaseTarget | FolderTarget, job: str, task: str) -> TargetState | None:
+    from runner.tables.targets.target_state import own_values, read_state
+
+    file = _duckdb_file(target)
+    if file is None or not isinstance(target, DatabaseTarget):
+        return read_state(target, job, task)
+    from runner.tables.targets.duckdb_file import read_duckdb_state
+
+    return read_duckdb_state(file, target.table, own_values(target, job, task))
+
+
+def _duckdb_file(target: Target) -> Path | None:
+    if not isinstance(target, DatabaseTarget):
+        return None
+    from runner.tables.sql_connection import duckdb_file
+
+    return duckdb_file(target.url, StateError)
+
+
+def _mark(path: Path) -> tuple[int, int] | None:
+    try:
+        found = path.stat()
+    except FileNotFoundError:
+        return None
+    return found.st_size, found.st_mtime_ns
