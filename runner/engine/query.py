@@ -88,7 +88,7 @@ def run_query(task: QueryTask, context: Context) -> TaskEnd:
         get_ready(task.target)
     query = _Query(task, context, folder)
     with query.copied_ahead() as ahead:
-        return _fetched_and_delivered(query, context, folder, ahead, appended)
+        return _fetched_and_delivered(query, folder, ahead, appended)
 
 
 def _appended(task: QueryTask, context: Context) -> Appended | None:
@@ -101,13 +101,9 @@ def _appended(task: QueryTask, context: Context) -> Appended | None:
 
 
 def _fetched_and_delivered(
-    query: _Query,
-    context: Context,
-    folder: Path,
-    ahead: CopyAhead | None,
-    appended: Appended | None,
+    query: _Query, folder: Path, ahead: CopyAhead | None, appended: Appended | None
 ) -> TaskEnd:
-    task = query.task
+    task, context = query.task, query.context
     api, rows = query.fetch(folder / RECORDS)
     notes, extracted = (*_org_of(task, context), *query.notes()), None
     if query.increment is not None:
@@ -232,7 +228,7 @@ class _Query:
 
     def __init__(self, task: QueryTask, context: Context, folder: Path) -> None:
         self.task = self._task = task
-        self._context = context
+        self.context = self._context = context
         self._deadline = context.deadline(task)
         self._selection = selection(task.soql)
         self._soqls = self._bound(folder)
