@@ -11,6 +11,7 @@ import re
 import shlex
 import textwrap
 import tomllib
+from collections import Counter
 from pathlib import Path
 from urllib.parse import unquote
 
@@ -156,13 +157,13 @@ def test_relative_links_lead_somewhere(page):
             assert anchor in anchors(target), f"{link} has no such heading"
 
 
-def test_every_page_is_linked_from_the_index():
+def test_the_index_links_every_page_once():
     index = ROOT / "docs" / "index.md"
-    linked = {
+    linked = Counter(
         (index.parent / each).resolve() for each in re.findall(r"\]\(([^)#\s]+)", prose(index))
-    }
+    )
     pages = {page.resolve() for page in ROOT.glob("docs/**/*.md")} - {index}
-    assert pages - linked == set()
+    assert {page: linked[page] for page in pages if linked[page] != 1} == {}
 
 
 def test_generated_tables_are_as_the_program_is():
