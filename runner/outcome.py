@@ -79,6 +79,22 @@ class Counts(Struct, frozen=True):
         return self.created + self.updated + self.deleted + self.undeleted + self.merged
 
 
+ROW_COUNTS = (
+    "created",
+    "updated",
+    "deleted",
+    "undeleted",
+    "merged",
+    "written",
+    "unchanged",
+    "skipped",
+    "failed",
+    "unprocessed",
+    "in_doubt",
+)
+"""Counts in which each row is once."""
+
+
 class TaskStatus(StrEnum):
     """How a task ended."""
 

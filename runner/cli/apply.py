@@ -93,12 +93,12 @@ def apply(
     from runner.cli.options import seconds
     from runner.cli.run_output import progress, run_options, run_output
     from runner.cli.signals import signals_stop_the_run
-    from runner.job.commands import command_for
     from runner.runs.apply import apply as apply_plan
     from runner.runs.apply import check_limits
     from runner.runs.plan import made_plans
     from runner.runs.prepare import prepare
     from runner.state.run_records import RunRequest
+    from runner.wording import command_for
 
     max_age_seconds = seconds(max_age, "--max-age")
     options_for = partial(

@@ -98,10 +98,10 @@ def sign_in_target(
 
     from runner.credentials import SecretReference
     from runner.errors import UsageError
-    from runner.job.commands import command_for
     from runner.job.model import Connection, Environment
     from runner.runs.wiring import load_connection
     from runner.salesforce.http.hosts import check_may_have_secrets, login_url
+    from runner.wording import command_for
 
     options = {
         "environment": _environment(environment),

@@ -71,7 +71,7 @@ def resume(
     from runner.runs import resume as runs
 
     if abandon:
-        from runner.job.commands import command_for
+        from runner.wording import command_for
 
         closed = runs.abandon(run, user_settings(state_dir, allow_host, allow_outside))
         again = command_for(closed.job_file, "run", target=closed.request.target)

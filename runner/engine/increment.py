@@ -28,7 +28,6 @@ from runner.errors import (
     UnexpectedAnswerError,
     UsageError,
 )
-from runner.job.commands import command_for
 from runner.job.endpoints import DatabaseTarget, FileTarget, Target, why_not_compared
 from runner.job.model import QueryTask, Since
 from runner.job.query_bounds import bounded, soql_moment
@@ -46,7 +45,7 @@ from runner.tables.sql_connection import duckdb_file
 from runner.tables.targets.delivered import add_deleted, drop_delivered
 from runner.tables.targets.presence import is_there
 from runner.tables.targets.target_state import TargetState
-from runner.wording import moment_of_row
+from runner.wording import command_for, moment_of_row
 
 _VERSIONS = "/services/data"
 """The cheapest request: it needs no permission and counts for no limit."""

@@ -48,7 +48,6 @@ from runner.errors import (
 )
 from runner.events import Noticed
 from runner.files import atomic_write, copy_content, unsynced, unwritable
-from runner.job.commands import command_for
 from runner.job.model import Api, Verb, WriteTask
 from runner.outcome import TaskOutcome, TaskStatus
 from runner.tables.plans.changed_since import CHANGED_SINCE_FILE, write_changed_since
@@ -62,6 +61,7 @@ from runner.tables.staging.local_files import stage_files
 from runner.tables.staging.merges import losers_to_send
 from runner.tables.staging.rows import StagedRows
 from runner.tables.staging.snapshot import save_snapshot, staged_files
+from runner.wording import command_for
 
 _OVER_BULK = (
     "the rows fill no field that is unique in the org, so they go over Bulk API 2.0, where a lost "

@@ -17,7 +17,7 @@ from runner.job.notices import Notice, NoticeEvent
 from runner.notify.rows import failed_rows
 from runner.outcome import Counts, RunOutcome, TaskOutcome, TaskStatus
 from runner.redaction import redacted
-from runner.wording import counted
+from runner.wording import counted, duration, shortened
 
 FORMAT_VERSION = 1
 LONGEST_TEXT = 1_000
@@ -96,7 +96,7 @@ def _cleaner(happening: Happening, notice: Notice) -> Callable[[str | None], str
             return None
         shown = redacted(text, shapes=True)
         shown = shown if _may_quote(notice) else _QUOTED.sub(kept, shown)
-        return shown if len(shown) <= LONGEST_TEXT else f"{shown[: LONGEST_TEXT - 1]}…"
+        return shortened(shown, LONGEST_TEXT)
 
     return clean
 
@@ -174,7 +174,7 @@ def _lines(document: Document) -> Iterator[str]:
     when = document["finished"][:16].replace("T", " ")
     yield (
         f"{document['job']}{on} {words} (exit {document['exit_code']}) on {document['host']} at "
-        f"{when} UTC, after {_duration(document['seconds'])}."
+        f"{when} UTC, after {duration(document['seconds'])}."
     )
     if document["before"]:
         yield f"Before: {document['before']}."
@@ -219,11 +219,3 @@ def _task_lines(task: Document) -> Iterator[str]:
         yield "  " + ", ".join(f"{name}={value}" for name, value in row.items())
     if task["results"]:
         yield f"  rows: {task['results']}"
-
-
-def _duration(seconds: float) -> str:
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    if hours:
-        return f"{hours} h {minutes} min"
-    return f"{minutes} min {rest} s" if minutes else f"{seconds:.1f} s"

@@ -11,6 +11,7 @@ from itertools import islice
 
 from runner.outcome import TaskOutcome
 from runner.redaction import MASK, quotable, redacted, without
+from runner.wording import shortened
 
 MOST_ROWS = 5
 _MOST_COLUMNS = 20
@@ -50,5 +51,4 @@ def _is_masked(name: str | None, hidden: Collection[str]) -> bool:
 
 def _cell(value: str | None, quoted: Collection[str]) -> str:
     text = without(redacted(value or "", shapes=True), quoted)
-    flat = " ".join(text.split())
-    return flat if len(flat) <= _LONGEST_CELL else f"{flat[: _LONGEST_CELL - 1]}…"
+    return shortened(" ".join(text.split()), _LONGEST_CELL)

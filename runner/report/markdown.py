@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import re
 
+from runner.wording import shortened
+
 LONGEST_NAME = 100
 
 
@@ -24,7 +26,7 @@ def shown_text(text: str, longest: int) -> str:
         char if char.isprintable() else " " if char.isspace() else "\N{REPLACEMENT CHARACTER}"
         for char in text
     )
-    return clean if len(clean) <= longest else f"{clean[: longest - 1]}…"
+    return shortened(clean, longest)
 
 
 def longest_run(text: str) -> int:

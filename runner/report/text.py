@@ -12,6 +12,7 @@ from msgspec.structs import replace
 from runner.errors import RunnerError
 from runner.outcome import Counts, RunOutcome, TaskOutcome, TaskStatus
 from runner.report.diagnostics import render_diagnostic
+from runner.wording import shortened
 
 LONGEST_MESSAGE = 120
 """Characters of a row error in the recap."""
@@ -141,7 +142,7 @@ def _first(rows: int, first: int) -> str:
 
 def _shortened(message: str) -> str:
     """A message may repeat a long value; the result file has it in full."""
-    return message if len(message) <= LONGEST_MESSAGE else f"{message[: LONGEST_MESSAGE - 1]}…"
+    return shortened(message, LONGEST_MESSAGE)
 
 
 def _left(outcome: RunOutcome) -> str:

@@ -17,7 +17,6 @@ from runner.diagnostics import Diagnostic
 from runner.engine.connect import connect
 from runner.engine.planned_sources import local_sources
 from runner.errors import RailError, RunnerError, SourceError, UsageError
-from runner.job.commands import command_for
 from runner.job.limits import RAILS
 from runner.job.model import Job
 from runner.job.rails import Rail
@@ -37,6 +36,7 @@ from runner.runs.selection import SelectedRun, digest_of, resolved_params, unfin
 from runner.runs.wiring import open_session
 from runner.state.run_records import APPLY, RunRequest
 from runner.tables.staging.source_digest import is_unchanged
+from runner.wording import command_for
 
 
 def apply(file: Path, options: RunOptions, *, max_age_seconds: float) -> RunOutcome:

@@ -27,6 +27,7 @@ from runner.runs.retention import RETENTION_DAYS
 from runner.runs.wiring import UserSettings, login_command, open_session
 from runner.state.paths import VARIABLE, StateFolder, own_root, user_state_at
 from runner.version import __version__
+from runner.wording import format_size
 
 DISTRIBUTION = "sfrunner"
 LEAST_FREE_BYTES = 1 << 30
@@ -138,7 +139,7 @@ def _state(state: StateFolder, environ: Mapping[str, str]) -> Iterator[Finding]:
         )
         return
     free = shutil.disk_usage(state.root).free
-    size = f"{state.root}, {_megabytes(_size(state.root))} used, {_megabytes(free)} free"
+    size = f"{state.root}, {format_size(_size(state.root))} used, {format_size(free)} free"
     if free < LEAST_FREE_BYTES:
         yield Finding("state folder", Level.WARNING, size, "Free some disk space.")
     else:
@@ -255,7 +256,3 @@ def _size(folder: Path) -> int:
             except OSError:
                 continue  # a run has just removed it
     return total
-
-
-def _megabytes(number: int) -> str:
-    return f"{number / 1_000_000:,.0f} MB"

@@ -15,7 +15,6 @@ from msgspec import Struct, field
 from msgspec.structs import replace
 
 from runner.errors import UsageError
-from runner.job.commands import command_for
 from runner.job.endpoints import FileFormat, FileShape, FileSource
 from runner.job.model import AnyTask, Job, ParamValue, WriteTask
 from runner.job.params import resolve
@@ -24,6 +23,7 @@ from runner.state.ledger import Ledger
 from runner.state.run_history import LAST
 from runner.state.run_records import APPLY, UNDO, RunRecord, RunRequest, RunState
 from runner.tables.sources.written import read_written, value_shape
+from runner.wording import command_for
 
 
 class SelectedRun(Struct, frozen=True):

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
-from runner.job.commands import command_for
 from runner.job.permissions import NO_PERMISSIONS, Permissions
+from runner.wording import command_for
 
 if TYPE_CHECKING:
     from runner.credentials import SecretReference, Token

@@ -14,10 +14,10 @@ from threading import Lock
 from typing import Protocol
 
 from runner.errors import StorageError
+from runner.wording import UNITS, format_size
 
 _COUNTED_CHARACTERS = 1_000_000
 _MOST_NAMED = 3
-_UNITS = ((10**9, "GB"), (10**6, "MB"), (10**3, "KB"))
 
 
 class Disk:
@@ -143,17 +143,9 @@ class Metered:
         return self._stream.write(text)
 
 
-def format_size(size_bytes: int) -> str:
-    """A readable size, `1.5 GB`."""
-    for unit, word in _UNITS:
-        if size_bytes >= unit:
-            return f"{size_bytes / unit:.3g} {word}"
-    return f"{size_bytes} bytes"
-
-
 def _twice(size_bytes: int) -> str:
     """Twice the size, as the option accepts it."""
-    unit, word = next(each for each in _UNITS if 2 * size_bytes >= each[0])
+    unit, word = next(each for each in UNITS if 2 * size_bytes >= each[0])
     return f"{-(-2 * size_bytes // unit)}{word}"
 
 

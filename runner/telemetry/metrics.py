@@ -15,8 +15,7 @@ from prometheus_client.exposition import basic_auth_handler, default_handler, pu
 
 from runner.events import ApiCallsCounted
 from runner.files import atomic_write
-from runner.outcome import RunOutcome
-from runner.telemetry.metrics_of_rows import OUTCOMES
+from runner.outcome import ROW_COUNTS, RunOutcome
 
 _OF_RUN = ("job_name", "target")
 """Not `job`, which Prometheus and the Pushgateway set themselves."""
@@ -76,7 +75,7 @@ def _add_tasks(registry: CollectorRegistry, outcome: RunOutcome, labels: tuple[s
         code.labels(*own).set(int(task.exit_code))
         calls.labels(*own).set(task.api_calls)
         read.labels(*own).set(task.counts.read)
-        for each in OUTCOMES:
+        for each in ROW_COUNTS:
             rows.labels(*own, each).set(getattr(task.counts, each))
 
 

@@ -25,9 +25,8 @@ from opentelemetry.trace import Span, SpanKind, Status, StatusCode, set_span_in_
 
 from runner import events
 from runner.errors import AbortedError, ExitCode
-from runner.outcome import RunOutcome, TaskOutcome, TaskStatus
+from runner.outcome import ROW_COUNTS, RunOutcome, TaskOutcome, TaskStatus
 from runner.redaction import redacted
-from runner.telemetry.metrics_of_rows import OUTCOMES
 from runner.version import __version__
 
 PATIENCE_SECONDS = 5.0
@@ -170,7 +169,7 @@ class Tracing(events.Observer):
     def _end_task(self, task: TaskOutcome) -> None:
         about = _task(task.name, task.verb, task.sobject)
         self._calls.add(task.api_calls, about)
-        rows = {each: getattr(task.counts, each) for each in OUTCOMES}
+        rows = {each: getattr(task.counts, each) for each in ROW_COUNTS}
         for outcome, number in rows.items():
             if number:
                 self._rows.add(number, {**about, "sfrunner.outcome": outcome})

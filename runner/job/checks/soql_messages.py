@@ -9,6 +9,7 @@ import re
 
 from runner.soql.errors import SoqlError
 from runner.suggest import closest
+from runner.wording import shortened
 
 _FOUND = re.compile(r"'(?:[^'\\]|\\.)*'|\d[\w:.+-]*\w|[\w.]*\w|\\.|\S", re.DOTALL)
 _LAST = re.compile(r"(\S+)\s*$")
@@ -41,8 +42,7 @@ def syntax_problem(text: str, error: SoqlError) -> tuple[str, str, int, int]:
     if error.at >= len(text.rstrip()):
         message = f"the query ends where {_either(error.expected)} must follow"
         return message, error.help or general, start, end
-    shown = f"`{found[:_LONGEST_SHOWN]}…`" if len(found) > _LONGEST_SHOWN else f"`{found}`"
-    shown = "a backtick" if found == "`" else shown
+    shown = "a backtick" if found == "`" else f"`{shortened(found, _LONGEST_SHOWN)}`"
     if error.alias and (meant := closest(error.alias, CLAUSES)):
         before = text.rindex(error.alias, 0, error.at)
         message = f"`{error.alias}` is not a clause"

@@ -16,6 +16,7 @@ from msgspec import Struct
 from runner.diagnostics import Diagnostic, Location
 from runner.job.origin import Origin
 from runner.suggest import closest, did_you_mean, in_words
+from runner.wording import shortened
 
 _LONGEST_QUOTE = 40
 """Characters of a value that a message repeats."""
@@ -274,5 +275,4 @@ def _named(value: object) -> str:
 
 def _quoted(text: str) -> str:
     first = text.splitlines()[0] if text.strip() else text.strip()
-    cut = first if len(first) <= _LONGEST_QUOTE else f"{first[:_LONGEST_QUOTE]}…"
-    return f"`{cut}`"
+    return f"`{shortened(first, _LONGEST_QUOTE)}`"

@@ -14,30 +14,19 @@ from urllib.parse import quote
 
 from msgspec import Struct
 
-from runner.outcome import Counts, TaskOutcome
+from runner.outcome import ROW_COUNTS, Counts, TaskOutcome
 from runner.report import html
 from runner.report.run.row_errors import RowErrors, row_errors
 from runner.report.run.timeline import Timeline, timeline
 from runner.report.text import meaning
 from runner.state.run_records import RunRecord, RunState, TaskRecord
+from runner.wording import duration, format_size
 
 TREND = 30
 """Runs of a job that are shown."""
 _FOLDER = Path(__file__).parent / "templates"
-_OUTCOMES = (
-    ("created", "created"),
-    ("updated", "updated"),
-    ("deleted", "deleted"),
-    ("undeleted", "restored"),
-    ("merged", "merged"),
-    ("written", "written"),
-    ("unchanged", "unchanged"),
-    ("skipped", "left alone"),
-    ("failed", "failed"),
-    ("unprocessed", "unprocessed"),
-    ("in_doubt", "in doubt"),
-)
-"""Counts in which each row is once, and their words."""
+_WORDS = {"undeleted": "restored", "skipped": "left alone", "in_doubt": "in doubt"}
+"""Of counts that are not called by their names."""
 _LOST = ("failed", "unprocessed", "in_doubt")
 
 
@@ -155,8 +144,8 @@ def run_html(facts: RunFacts, trend: Sequence[RunRecord]) -> str:
         job=facts.run.job,
         trend=trend_of(trend),
         made=facts.made,
-        duration=duration,
-        size=size,
+        duration=_took,
+        size=format_size,
         share=html.share,
         peak=max(facts.line.rates, default=0.0),
     )
@@ -171,8 +160,8 @@ def history_html(job: str, runs: Sequence[RunRecord], made: datetime) -> str:
         job=job,
         trend=trend_of(runs),
         made=made,
-        duration=duration,
-        size=size,
+        duration=_took,
+        size=format_size,
         share=html.share,
         peak=0.0,
     )
@@ -241,7 +230,7 @@ def _part(task: TaskRecord, run: RunRecord, beside: Path, masked: Sequence[str])
 
 def bars(counts: Counts) -> tuple[Bar, ...]:
     """Rows by outcome; one that has rows is never too small to be seen."""
-    present = [(kind, word, getattr(counts, kind)) for kind, word in _OUTCOMES]
+    present = [(kind, _WORDS.get(kind, kind), getattr(counts, kind)) for kind in ROW_COUNTS]
     present = [each for each in present if each[2]]
     places = html.stretches([rows for _, _, rows in present])
     return tuple(Bar(*each, *place) for each, place in zip(present, places, strict=True))
@@ -253,22 +242,5 @@ def link(file: Path, beside: Path) -> str:
     return quote(relative if relative.startswith("..") else f"./{relative}")
 
 
-def duration(seconds: float | None) -> str:
-    """Seconds, minutes or hours, as people say it."""
-    if seconds is None:
-        return "-"
-    if seconds < 60:  # noqa: PLR2004 - seconds of a minute
-        return f"{seconds:.1f} s"
-    minutes, left = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours} h {minutes:02} min" if hours else f"{minutes} min {left:02} s"
-
-
-def size(number: int) -> str:
-    """Bytes, in a unit that fits."""
-    value = float(number)
-    for unit in ("B", "kB", "MB", "GB"):
-        if value < 1000 or unit == "GB":  # noqa: PLR2004 - of the next unit
-            return f"{value:.0f} {unit}" if unit == "B" else f"{value:.1f} {unit}"
-        value /= 1000
-    return ""
+def _took(seconds: float | None) -> str:
+    return "-" if seconds is None else duration(seconds)

@@ -14,6 +14,7 @@ from pathlib import Path
 from msgspec import Struct
 
 from runner.redaction import MASK, quotable, redacted, without
+from runner.wording import shortened
 
 FILES = ("failed.csv", "in_doubt.csv", "not_undone.csv")
 MOST_GROUPS = 20
@@ -152,4 +153,4 @@ def _cut(text: str) -> str:
         each if each.isprintable() else " " if each in "\n\t\r" else "\N{REPLACEMENT CHARACTER}"
         for each in text[: LONGEST_VALUE + 1]
     )
-    return f"{shown[:LONGEST_VALUE]}…" if len(text) > LONGEST_VALUE else shown
+    return shortened(shown, LONGEST_VALUE)

@@ -16,6 +16,7 @@ from urllib.parse import quote, urlencode, urlsplit
 from msgspec import Struct, field
 
 from runner.credentials import Secret
+from runner.wording import shortened
 
 _REPEATABLE_METHODS = frozenset({"GET", "HEAD", "PUT", "PATCH", "DELETE"})
 _SHOWN_CHARACTERS = 200
@@ -152,4 +153,4 @@ def shown(text: str) -> str:
     line = " ".join(text.split())
     if not line:
         return "nothing"
-    return line if len(line) <= _SHOWN_CHARACTERS else f"{line[:_SHOWN_CHARACTERS]}…"
+    return shortened(line, _SHOWN_CHARACTERS)

@@ -6,6 +6,8 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TypeVar
 
+from runner.wording import shortened
+
 Line = TypeVar("Line")
 
 _MOST_SHOWN = 80
@@ -38,9 +40,8 @@ def without_footer(
 def footer_note(lines: Sequence[str]) -> str:
     """Tell the user which lines were left out: one day they may be rows."""
     shown = " / ".join(" ".join(line.split()) for line in lines if line.strip())
-    shown = shown if len(shown) <= _MOST_SHOWN else f"{shown[:_MOST_SHOWN]}…"
     which = "line" if len(lines) == 1 else f"{len(lines):,} lines"
-    return f"last {which} skipped: {shown}"
+    return f"last {which} skipped: {shortened(shown, _MOST_SHOWN)}"
 
 
 def blank_note(rows: int) -> tuple[str, ...]:

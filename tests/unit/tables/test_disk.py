@@ -1,7 +1,7 @@
 import pytest
 
 from runner.errors import StorageError
-from runner.tables.disk import UNBOUNDED, Disk, Metered, format_size
+from runner.tables.disk import UNBOUNDED, Disk, Metered
 
 
 def put(folder, name, size):
@@ -60,14 +60,6 @@ def test_texts_count_as_they_are_written(tmp_path):
 def test_without_a_bound_nothing_is_looked_at():
     UNBOUNDED.add(10**15)
     UNBOUNDED.measure()
-
-
-@pytest.mark.parametrize(
-    ("size", "words"),
-    [(999, "999 bytes"), (1_500, "1.5 KB"), (2_340_000, "2.34 MB"), (21 * 10**9, "21 GB")],
-)
-def test_sizes_are_readable(size, words):
-    assert format_size(size) == words
 
 
 def test_room_is_what_the_limit_leaves(tmp_path):

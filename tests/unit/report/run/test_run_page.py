@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from runner.errors import ExitCode
 from runner.outcome import Counts, TaskOutcome, TaskStatus
-from runner.report.run.page import bars, duration, facts_of, history_html, link, run_html, size
+from runner.report.run.page import bars, facts_of, history_html, link, run_html
 from runner.state.process import ProcessIdentity
 from runner.state.run_records import RunRecord, RunState, TaskRecord
 
@@ -137,12 +137,5 @@ def test_few_rows_are_still_seen_and_fill_the_bar_with_the_others():
     assert bars(Counts()) == ()
 
 
-def test_numbers_are_written_as_people_say_them():
-    assert [duration(each) for each in (None, 2.345, 61, 7_260)] == [
-        "-",
-        "2.3 s",
-        "1 min 01 s",
-        "2 h 01 min",
-    ]
-    assert [size(each) for each in (35, 4_500, 678_000_000)] == ["35 B", "4.5 kB", "678.0 MB"]
+def test_a_file_is_linked_from_the_folder_of_the_page():
     assert link(Path("/a/b c/x.csv"), Path("/a")) == "./b%20c/x.csv"
