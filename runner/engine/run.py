@@ -171,7 +171,7 @@ class _TaskRuns:
         earlier = context.earlier_outcome(task)
         reason = self._reason_to_skip(task)
         if earlier is not None:
-            self._outcomes[task.name] = earlier
+            self._outcomes[task.name] = self._as_left(earlier)
         elif reason:
             self._add(TaskEnd(skipped(task, reason)))
         else:
@@ -180,6 +180,15 @@ class _TaskRuns:
             self._lanes.start(task.name, partial(_run, task, context))
             return
         self._has_ended(task)
+
+    def _as_left(self, earlier: TaskOutcome) -> TaskOutcome:
+        """The outcome of a task of an earlier process, which records if it lost result files."""
+        from runner.engine.left_results import as_left  # noqa: PLC0415 - only a resume
+
+        outcome = as_left(earlier)
+        if outcome != earlier:
+            self._context.ledger.finish_task(self._context.run_id, outcome)
+        return outcome
 
     def _add(self, end: TaskEnd) -> None:
         """Record a task's end in the ledger; then delete what only a resume would have needed."""

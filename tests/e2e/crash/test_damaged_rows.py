@@ -254,3 +254,45 @@ def test_results_that_were_cut_short_are_not_undone_in_part(bench, org):
     undone = bench.run("undo", "last", "--yes")
     assert undone.code == 0, undone.err
     assert org.rows("SELECT Id FROM Account") == []
+
+
+@pytest.mark.parametrize(
+    ("file", "how", "told"),
+    [
+        ("failed.csv", "emptied", "failed.csv is cut off"),
+        ("succeeded.csv", "removed", "succeeded.csv is gone"),
+        ("succeeded.csv", "cut", "succeeded.csv is cut off"),
+        ("failed.csv", "short", "failed.csv has 1 row instead of 2"),
+        ("skipped.csv", "removed", "skipped.csv is gone"),
+        ("failed.csv", "saved by Excel", None),
+    ],
+)
+def test_result_files_that_are_lost_before_a_run_is_closed_are_told(bench, org, file, how, told):
+    """Their task has ended and is not repeated, so nothing writes them again."""
+    bench.write("a.csv", "ERP_Id__c,Name,Active__c\na,a,true\nb,b,true\nb,b,no\nc,c,x\nd,d,z\n")
+    job = bench.job(
+        "- {name: load, upsert: Account, key: ERP_Id__c, from: a.csv, api: rest,"
+        " duplicates: last}\n"
+        "- {name: list, query: SELECT Id FROM Account, to: b.csv, api: bulk, needs: [],"
+        " retry: {attempts: 1}}"
+    )
+    org.fault(kind="status", status=503, path="jobs/query", times=1)
+    ended = bench.run("run", job, "-o", "json")
+    assert ended.code == 5, ended.err + ended.out
+    changed = Path(ended.document["tasks"][0]["results"]) / file
+    content = changed.read_bytes()
+    if how == "short":
+        changed.write_bytes(b"".join(content.splitlines(keepends=True)[:-1]))
+    elif how == "saved by Excel":
+        changed.write_bytes(b"\xef\xbb\xbf" + content.replace(b"\n", b"\r\n"))
+    else:
+        damage(changed, how)
+    resumed = bench.run("resume", "-o", "json")
+    assert resumed.code == (1 if told else 3), resumed.err + resumed.out
+    load, listed = resumed.document["tasks"]
+    assert listed["status"] == "done"
+    assert load["counts"] == ended.document["tasks"][0]["counts"]
+    assert (told or "") in (load["message"] or "")
+    if told:
+        assert told in bench.run("show", "last").out
+    assert bench.run("resume").code == 2
