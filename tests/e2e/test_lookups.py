@@ -2,6 +2,7 @@
 
 import csv
 import re
+from itertools import product
 from pathlib import Path
 from urllib.parse import parse_qs
 
@@ -146,6 +147,41 @@ def test_values_are_compared_as_their_field_compares_them(bench, serve_org):
     ]
     found = [row["AccountId"] for row in org.rows("SELECT AccountId FROM Contact ORDER BY Id")]
     assert found == [one, two, None, None, one, two, None, None, None, None, min(twins)]
+
+
+def test_each_choice_of_what_is_missing_goes_with_each_of_what_is_many(bench, serve_org):
+    org = serve_org(org_file=ORG)
+    first = min(org.create("Account", Name="Twin") for _ in range(2))
+    bench.write("c.csv", "name,company\nOne,Twin\nTwo,Nobody\n")
+    choices = [*product(("error", "blank", "skip"), ("error", "first"))]
+    tasks = "".join(
+        f"""
+- name: {missing}_{many}
+  create: Contact
+  from: c.csv
+  needs: []
+  fields:
+    LastName: name
+    FirstName: "'{missing} {many}'"
+    AccountId: {{lookup: Account, by: Name, value: company, missing: {missing}, many: {many}}}
+"""
+        for missing, many in choices
+    )
+    ended = bench.run("run", bench.job(tasks), "-o", "json")
+    got = {name: [] for name in (f"{missing} {many}" for missing, many in choices)}
+    for row in org.rows("SELECT FirstName, LastName, AccountId FROM Contact ORDER BY LastName"):
+        got[row["FirstName"]].append((row["LastName"], row["AccountId"]))
+    one, two = ("One", first), ("Two", None)
+    assert got == {
+        "error error": [],
+        "error first": [one],
+        "blank error": [two],
+        "blank first": [one, two],
+        "skip error": [],
+        "skip first": [one],
+    }, ended.out
+    skipped = {name: ended.task(f"{name}_first")["counts"]["skipped"] for name in ("blank", "skip")}
+    assert skipped == {"blank": 0, "skip": 1}
 
 
 def test_record_types_and_owners_have_one_word_each(bench, serve_org):

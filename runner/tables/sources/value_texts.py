@@ -51,7 +51,7 @@ FLOATS = ("DOUBLE", "FLOAT")
 """DuckDB's types of floating point numbers."""
 JSON = "JSON"
 """DuckDB's type of a part of JSON, whose text has quotes: `c->'$.city'`."""
-_STRUCTURES = ("STRUCT(", "MAP(", "UNION(")
+_STRUCTURES = ("STRUCT(", "TUPLE(", "MAP(", "UNION(")
 
 
 def is_list(kind: str) -> bool:

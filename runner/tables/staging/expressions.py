@@ -35,6 +35,10 @@ _TOKEN = re.compile(
     r"|(?P<sign>\|\||<>|<=|>=|[-+*/=<>(),]))",
     re.ASCII,
 )
+_TEXT_WITHOUT_QUOTES = re.compile(
+    r"[-+/.\d\s]*(?<![.\d])0\d[-+/.\d\s]*|\d{4}-\d\d?-\d\d?|\d\d?/\d\d?/\d{2,4}"
+)
+"""A date, a postcode or a phone number: SQL makes another number of it, such as 1994."""
 _RESERVED = """
     all analyse analyze and any array as asc asymmetric both case cast check collate column
     constraint create default deferrable desc describe distinct do else end except false fetch for
@@ -84,16 +88,23 @@ def problem_by_syntax_tree(expression: str) -> str | None:
     """Like `problem_of`, decided by DuckDB whether the expression is plain or not."""
     if not expression.strip():
         return "the expression is empty"
+    if _TEXT_WITHOUT_QUOTES.fullmatch(expression.strip()):
+        return f"SQL would make another number of it; put text in quotes: '{expression.strip()}'"
     bare, enclosed = _syntax_tree(f"SELECT {expression}\n"), _enclosed(expression)
     for tree in (enclosed, bare):
         if tree.get("error"):
             return _syntax_problem(tree, expression)
     chosen = bare["statements"][0]["node"]["select_list"]
-    if len(chosen) != 1:
-        return "write one expression, not a list"
-    if chosen[0].get("alias"):
+    return "write one expression, not a list" if len(chosen) != 1 else _problem_of_one(chosen[0])
+
+
+def _problem_of_one(chosen: dict[str, Any]) -> str | None:
+    if chosen.get("alias"):
         return "an alias is not possible here: the field names the value"
-    return next((text for node in _nodes(chosen[0]) if (text := _refusal(node))), None)
+    for names in _references(chosen, frozenset()):
+        if len(names) > 1:
+            return f"`{'.'.join(names)}` is a column of a table, and there are no tables here"
+    return next((text for node in _nodes(chosen) if (text := _refusal(node))), None)
 
 
 def problem_of_select(statement: str) -> str | None:
@@ -127,7 +138,7 @@ def parse(expression: str) -> Expression:
 def _plain(expression: str) -> Expression | None:
     """A plain expression; None if it is not plain."""
     words = tokens(expression)
-    if words is None:
+    if words is None or _TEXT_WITHOUT_QUOTES.fullmatch(expression.strip()):
         return None
     reader = _PlainReader(words)
     if not (reader.value() and reader.at_end):
@@ -141,27 +152,31 @@ def parse_by_syntax_tree(expression: str) -> Expression:
     """Like `parse`, done by DuckDB whether the expression is plain or not."""
     tree = _enclosed(expression)["statements"][0]["node"]["select_list"][0]
     nodes = list(_nodes(tree))
-    columns = tuple(dict.fromkeys(_columns(tree, frozenset())))
+    columns = tuple(dict.fromkeys(_columns(tree)))
     functions = frozenset(n["function_name"].lower() for n in nodes if n["class"] == "FUNCTION")
     alone = columns[0] if tree["class"] == "COLUMN_REF" and len(tree["column_names"]) == 1 else None
     return Expression(alone, columns, not functions.isdisjoint(_volatile_functions()))
 
 
-def _columns(tree: object, parameters: frozenset[str]) -> Iterator[str]:
-    """Columns that are named, in order; the parameters of a lambda are none."""
+def _columns(tree: object) -> Iterator[str]:
+    return (names[-1] for names in _references(tree, frozenset()))
+
+
+def _references(tree: object, parameters: frozenset[str]) -> Iterator[list[str]]:
+    """Columns that are named, in order, each as the parts of its name; a lambda's own are none."""
     if isinstance(tree, list):
         for child in tree:
-            yield from _columns(child, parameters)
+            yield from _references(child, parameters)
     elif isinstance(tree, dict):
         if tree.get("class") == "COLUMN_REF":
             if tree["column_names"][0].lower() not in parameters:
-                yield tree["column_names"][-1]
+                yield tree["column_names"]
         elif tree.get("class") == "LAMBDA" and tree["syntax_type"] != _ARROW:
-            own = {each.lower() for each in _columns(tree["lhs"], frozenset())}
-            yield from _columns(tree["expr"], parameters | own)
+            own = {each.lower() for each in _columns(tree["lhs"])}
+            yield from _references(tree["expr"], parameters | own)
         else:
             for child in tree.values():
-                yield from _columns(child, parameters)
+                yield from _references(child, parameters)
 
 
 def _table_functions(tree: object) -> Iterator[str]:

@@ -6,16 +6,19 @@ Knows the messages. Knows nothing of rows.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from runner.errors import SourceError
-from runner.suggest import did_you_mean, members_hint
+from runner.errors import SourceError, StorageError
+from runner.suggest import did_you_mean, in_words, members_hint
 from runner.tables.database import first_line
 from runner.tables.field_types import MappedColumn
+from runner.tables.sources.csv import load_error
 from runner.tables.staging.expressions import parse
 
 if TYPE_CHECKING:
     from runner.tables import duckdb
+    from runner.tables.staging.mapping import ColumnMapping
 
 
 def unbound_expression(
@@ -69,4 +72,24 @@ def nested_expression(column: MappedColumn, kind: str) -> SourceError:
     return SourceError(
         f"`fields`: {column.field}: the expression gives {what} ({kind}), not one value.",
         hint=f"Make it one, as in {hint}.",
+    )
+
+
+def unmapped_rows(
+    path: Path, mappings: Sequence[ColumnMapping], error: Exception
+) -> SourceError | StorageError:
+    """Rows that cannot be read, or an expression that fails and takes its task with it.
+
+    Most expressions that fail for a row fail that row only. DuckDB cannot do that where it calls
+    something volatile, as `error()` is, nor with a time zone that does not exist.
+    """
+    found = load_error(path, error)
+    computed = [each for each in mappings if each.computed is not None]
+    if not computed or isinstance(found, StorageError) or "CSV" in found.message:
+        return found
+    fields = [each.column.field for each in computed if each.is_volatile]
+    fields = fields or [each.column.field for each in computed]
+    return SourceError(
+        f"`fields`: {in_words(fields, 'or')}: the expression fails for a row: {first_line(error)}.",
+        hint="Nothing was sent. Let the expression give NULL for such a row, or leave the row out.",
     )

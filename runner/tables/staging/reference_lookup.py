@@ -215,7 +215,8 @@ def _rewrite(staging: StagedRows, lookups: Sequence[ReferenceLookup], width: int
     cells = {each.cells[0]: _cell(each, staging.blank, at) for at, each in enumerate(lookups)}
     failures = [found for at, each in enumerate(lookups) for found in _failures(each, at)]
     skips = [_skip(each, at) for at, each in enumerate(lookups)]
-    joined = f"concat_ws({literal(BETWEEN_PROBLEMS)}, {', '.join(failures)})"
+    # Lookups that take what is missing as blank, and the first of many, have no failures.
+    joined = f"concat_ws({literal(BETWEEN_PROBLEMS)}, {', '.join([NO_PROBLEM, *failures])})"
     why = f"coalesce(nullif({joined}, ''), {', '.join(skips)})"
     rewrite_chunks(staging, cells, why, known="referred", width=width)
 

@@ -25,13 +25,7 @@ from runner.tables.database import Database, duckdb_error
 from runner.tables.disk import UNBOUNDED, Disk
 from runner.tables.field_types import FieldKind, MappedColumn
 from runner.tables.sources.chunks import UncutError
-from runner.tables.sources.csv import (
-    PLAIN_CSV,
-    Records,
-    load_error,
-    own_columns,
-    shown_as,
-)
+from runner.tables.sources.csv import PLAIN_CSV, Records, own_columns, shown_as
 from runner.tables.sources.footer import blank_note
 from runner.tables.sources.open import AnySource, notes_of, open_source
 from runner.tables.staging.canonical_values import MACROS
@@ -44,6 +38,7 @@ from runner.tables.staging.mapping import (
     check_expressions,
     map_columns,
 )
+from runner.tables.staging.mapping_errors import unmapped_rows
 from runner.tables.staging.parts import MAX_BYTES, Limits, Part, PartCutter
 from runner.tables.staging.plain_mapping import PlainMapper, plain_mapper
 from runner.tables.staging.sent_rows import queried, sent_rows
@@ -339,7 +334,7 @@ class StagedRows:
 
             is_misread = isinstance(error, duckdb.InvalidInputException | UncutError)
             if records.normalize is None or not is_misread:
-                raise load_error(records.path, error) from error
+                raise unmapped_rows(records.path, self.mappings, error) from error
         else:
             return records.digest.hexdigest()
         # Either this finds what is wrong, and in which row, or only the CSV dialect was in the way.
@@ -347,7 +342,7 @@ class StagedRows:
         try:
             self.chunks += self._staged(normalized, plain)
         except (duckdb_error(), UncutError) as error:
-            raise load_error(records.path, error) from error
+            raise unmapped_rows(records.path, self.mappings, error) from error
         return normalized.digest.hexdigest()
 
     def _staged(self, records: Records, plain: PlainMapper | None) -> tuple[RowChunk, ...]:

@@ -70,6 +70,7 @@ def problems(name, expression, **more):
         ("Name", "concat('longer', 'than 10')", "data value too large: longerthan 10"),
         ("Parent.ERP_Id__c", "'12345'", "data value too large: 12345 (max length=4)"),
         ("Name", "[1, 2]", "the expression gives a list (INTEGER[]), not one value"),
+        ("Name", "('a', 'b')", "the expression gives a structure"),
         ("Since__c", "CAST('x' AS DATE)", "the expression fails for every row"),
         ("Tiers__c", "'gold;Wood'", "'Wood' is not a value of the picklist Tiers__c"),
         ("Name", "'Müller-Maier'", "data value too large: Müller-Maier (max length=10)"),

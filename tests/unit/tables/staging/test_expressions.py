@@ -21,6 +21,11 @@ from runner.tables.staging.expressions import parse, problem_by_syntax_tree
         "lower(a ->> '$.b')",
         "split_part(a, ';', 1)",
         "current_date",
+        "list_transform([{'a': b}], lambda one: one.a)",
+        "0",
+        "0.05",
+        "100 / 7",
+        "a + 2026 - 1",
     ],
 )
 def test_expressions_over_one_row_are_taken(expression):
@@ -50,6 +55,12 @@ def test_expressions_over_one_row_are_taken(expression):
         ("nope(a)", "no function nope()"),
         ("*", "`*`"),
         ("?", "`?`"),
+        ("Account.Name", "`Account.Name` is a column of a table"),
+        ("coalesce(a.b.c, d)", "`a.b.c` is a column of a table"),
+        ("0123", "put text in quotes: '0123'"),
+        ("030 - 12/7", "put text in quotes"),
+        ("2026-01-31", "put text in quotes: '2026-01-31'"),
+        ("31/1/2026", "put text in quotes"),
     ],
 )
 def test_everything_else_is_refused_with_a_reason(expression, said):

@@ -80,6 +80,18 @@ def test_an_expression_that_fails_for_a_row_rejects_that_row(stage, failed_rows)
     assert "CAST(a AS INTEGER) + 1" in rejected["sf__Message"]
 
 
+@pytest.mark.parametrize(
+    ("expression", "why"),
+    [
+        ("CASE WHEN a = '2' THEN error('no ' || a) ELSE a END", "no 2"),
+        ("timezone(a, now())", "Unknown TimeZone"),
+    ],
+)
+def test_an_expression_that_fails_for_the_whole_source_is_named(stage, expression, why):
+    with pytest.raises(SourceError, match=f"`Zone__c`: the expression fails for a row: .*{why}"):
+        stage(b"a\n1\n2\n", [MappedColumn("Zone__c", expression), MappedColumn("Name", "a")])
+
+
 def test_an_expression_that_gives_another_value_each_time_is_computed_once(stage):
     staging = stage(b"a\n1\n2\n", [MappedColumn("Key__c", "uuid()")])
     assert next(staging.batches(200)) == next(staging.batches(200))
