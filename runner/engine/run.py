@@ -124,6 +124,8 @@ class _TaskRuns:
         """Whether no task starts at all: a signal, or an error that each would meet."""
         self._interrupted: AbortedError | None = None
         self._final = True
+        self._incomplete: list[TaskOutcome] = []
+        """Those whose result files are no longer as they were written."""
 
     def run(self) -> RunEnd:
         """Run them all.
@@ -140,6 +142,9 @@ class _TaskRuns:
                 self._interrupted, self._is_over = error, True
                 self._lanes.stop(error.exit_code)
             else:
+                if self._final:  # until then, somebody may put the files back
+                    for each in self._incomplete:
+                        self._context.ledger.finish_task(self._context.run_id, each)
                 outcomes = sorted(self._outcomes, key=self._places.__getitem__)
                 return RunEnd(tuple(map(self._outcomes.__getitem__, outcomes)), self._final)
 
@@ -182,12 +187,12 @@ class _TaskRuns:
         self._has_ended(task)
 
     def _as_left(self, earlier: TaskOutcome) -> TaskOutcome:
-        """The outcome of a task of an earlier process, which records if it lost result files."""
+        """The outcome of a task of an earlier process, with what is missing of its result files."""
         from runner.engine.left_results import as_left  # noqa: PLC0415 - only a resume
 
         outcome = as_left(earlier)
         if outcome != earlier:
-            self._context.ledger.finish_task(self._context.run_id, outcome)
+            self._incomplete.append(outcome)
         return outcome
 
     def _add(self, end: TaskEnd) -> None:
