@@ -18,10 +18,12 @@ from typer.completion import completion_init  # type: ignore[attr-defined]
 from typer.core import TyperGroup
 
 from runner.cli.declare import Group, readable_by_typer
-from runner.cli.help_text import HELP, examples_in_help
 from runner.cli.log_format import OF_ALL_VERBS
 from runner.cli.verbs import COMPLETE, VERBS
 from runner.version import __version__
+
+HELP = {"help_option_names": ["-h", "--help"]}
+"""Settings of a command."""
 
 
 class _Commands(Mapping[str, object]):
@@ -39,6 +41,12 @@ class _Commands(Mapping[str, object]):
         return len(VERBS)
 
 
+def _examples_in_help(lines: str) -> str:
+    """Examples, a line each, as the end of a help text that is not wrapped."""
+    shown = "\n".join(f"  {line}" for line in lines.splitlines())
+    return f"\b\nExamples:\n{shown}"
+
+
 @cache
 def _command(verb: str) -> object:
     module = import_module(f"runner.cli.{verb}")
@@ -53,7 +61,7 @@ def _command(verb: str) -> object:
     )
     verbs = group.verbs if group else {verb: (getattr(module, verb), module.EXAMPLES)}
     for name, (function, examples) in verbs.items():
-        made.command(name, epilog=examples_in_help(examples), context_settings=HELP)(
+        made.command(name, epilog=_examples_in_help(examples), context_settings=HELP)(
             readable_by_typer(function)
         )
     return _with_log_format(typer.main.get_command(made))

@@ -13,8 +13,7 @@ from itertools import compress
 from msgspec import Struct
 
 from runner.local_org.bootstrap import initial_ids
-from runner.local_org.catalog.model import SObject
-from runner.local_org.catalog.writeable import writeable
+from runner.local_org.catalog.model import SObject, writeable
 from runner.local_org.org import Org
 from runner.local_org.soql import prepare
 from runner.local_org.store import quoted

@@ -10,8 +10,7 @@ from collections.abc import Iterable
 
 from msgspec import Struct
 
-from runner.local_org.catalog.model import Catalog, Field, SObject
-from runner.local_org.catalog.writeable import writeable
+from runner.local_org.catalog.model import Catalog, Field, SObject, writeable
 
 _PATH = re.compile(r"(?:(?P<type>\w+):)?(?P<relationship>\w+)\.(?P<keys>.+)")
 _COMPOSITE = "$$"

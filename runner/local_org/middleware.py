@@ -14,7 +14,6 @@ from runner.local_org.fault_injection.active import FaultRules
 from runner.local_org.fault_injection.rule import FaultKind, FaultRule
 from runner.local_org.http.log import LoggedRequest, RequestLog
 from runner.local_org.http.messages import Request, Response, WireFault
-from runner.local_org.http.tokens import session_token_of
 from runner.local_org.oauth.sessions import Sessions
 from runner.local_org.org import Org
 from runner.local_org.router import dispatch, unexpected
@@ -68,7 +67,7 @@ def _shown_query(request: Request) -> str:
 
 def _counted(org: Org, request: Request) -> Response:
     """Count requests of a session; refuse those beyond the daily limit."""
-    token = session_token_of(request)
+    token = request.session_token
     if not request.path.startswith(API) or org.part(Sessions).look(token) is None:
         return dispatch(org, request)
     usage = org.part(ApiUsage)
@@ -97,7 +96,7 @@ def _with_fault(org: Org, request: Request, rule: FaultRule) -> Response:  # noq
             response.headers["Sforce-Limit-Info"] = f"api-usage={most}/{most}"
             return response
         case FaultKind.STALE_SESSION:
-            org.part(Sessions).end(session_token_of(request), own_too=False)
+            org.part(Sessions).end(request.session_token, own_too=False)
             return _session_expired(org, request)
         case FaultKind.ANSWER_LOST:
             _counted(org, request)

@@ -17,7 +17,6 @@ from runner.local_org import exact_numbers
 from runner.local_org.api_errors import ApiError, ApiRefusal
 from runner.local_org.bulk1.resource import ROUTES as BULK1_ROUTES
 from runner.local_org.http.messages import Request, Response, Route
-from runner.local_org.http.tokens import token_of
 from runner.local_org.oauth.sessions import Sessions
 from runner.local_org.org import Org, User
 from runner.local_org.pages import is_page, refusal_page
@@ -146,7 +145,7 @@ def _guarded(candidates: list[Route]) -> bool:
 
 
 def _signed_in(org: Org, request: Request) -> User:
-    session = org.part(Sessions).find(token_of(request))
+    session = org.part(Sessions).find(request.token)
     if session is None:
         raise ApiRefusal(401, "INVALID_SESSION_ID", "Session expired or invalid")
     return session.user

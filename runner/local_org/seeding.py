@@ -16,9 +16,8 @@ from pathlib import Path
 from msgspec import Struct
 
 from runner.local_org.bootstrap import completed_user
-from runner.local_org.catalog.model import SObject
+from runner.local_org.catalog.model import SObject, writeable
 from runner.local_org.catalog.setup import SETUP_KEYS
-from runner.local_org.catalog.writeable import writeable
 from runner.local_org.org import Org
 from runner.local_org.records import WriteCall, column_of, write
 from runner.local_org.setup_records import SetupError, write_setup

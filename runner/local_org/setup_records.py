@@ -11,13 +11,13 @@ from collections.abc import Mapping
 from decimal import Decimal
 
 from runner.local_org.bootstrap import add_profile, completed_user
+from runner.local_org.catalog.model import writeable
 from runner.local_org.catalog.setup import (
     CURRENCY_TYPE,
     DeclaredQueue,
     DeclaredUser,
     declared_setup,
 )
-from runner.local_org.catalog.writeable import writeable
 from runner.local_org.org import Org
 from runner.local_org.records import WriteCall, write
 from runner.local_org.store import quoted

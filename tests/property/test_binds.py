@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from runner.job.binds import bind, literal, names
 from runner.job.soql import masked, selection
-from runner.local_org.soql.parser import parse
+from runner.local_org.soql.prepare import parse
 from runner.local_org.soql.refusals import Statement
 
 UNESCAPED = {"n": "\n", "r": "\r", "t": "\t", "b": "\b", "f": "\f", "\\": "\\", "'": "'"}

@@ -28,7 +28,6 @@ from runner.local_org.bulk1.transformation import Transformation
 from runner.local_org.bulk1.worker import Bulk1Worker
 from runner.local_org.catalog.model import SObject
 from runner.local_org.http.messages import Endpoint, Request, Response, Route
-from runner.local_org.http.tokens import session_token_of
 from runner.local_org.oauth.sessions import Session, Sessions
 from runner.local_org.org import Org
 from runner.local_org.records import is_key
@@ -263,7 +262,7 @@ def _answering(ask: Callable[[_Bulk1Request], Response]) -> Endpoint:
 
 
 def _signed_in(org: Org, request: Request) -> _Bulk1Request:
-    token = session_token_of(request)
+    token = request.session_token
     session = org.part(Sessions).find(token)
     if session is None:
         words = "Invalid session id" if token else "Unable to find session id"

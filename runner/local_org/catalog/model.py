@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from functools import cached_property
 
 from msgspec import Struct, field
+from msgspec.structs import replace
 
 SYSTEM_COLUMNS = (
     "Id",
@@ -189,6 +190,14 @@ class SObject(Struct, frozen=True, dict=True):
             ),
             None,
         )
+
+
+def writeable(sobject: SObject) -> SObject:
+    """An object that no API call writes, such as custom metadata, as a seed writes it."""
+    fields = tuple(
+        replace(field, createable=field.name not in SYSTEM_COLUMNS) for field in sobject.fields
+    )
+    return replace(sobject, fields=fields, flags={**sobject.flags, "createable": True})
 
 
 class Catalog(Struct, frozen=True, dict=True):

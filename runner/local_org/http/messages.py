@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from runner.local_org.org import Org, User
 
 JSON_TYPE = "application/json;charset=UTF-8"
+_SCHEMES = ("bearer ", "oauth ")
 
 
 class Request(Struct, frozen=True):
@@ -44,6 +45,17 @@ class Request(Struct, frozen=True):
 
     dispatch: Callable[[Org, Request], Response] | None = None
     """Answers a request within this one (a part of a composite); set by the router."""
+
+    @property
+    def token(self) -> str:
+        """The access token, or ''; Salesforce accepts `OAuth` as well as `Bearer`."""
+        header = self.headers.get("authorization", "")
+        return header.partition(" ")[2].strip() if header.lower().startswith(_SCHEMES) else ""
+
+    @property
+    def session_token(self) -> str:
+        """The token, also from the header of Bulk API 1.0."""
+        return self.headers.get("x-sfdc-session") or self.token
 
     def arg(self, name: str, default: str = "") -> str:
         """The first value of a query parameter."""

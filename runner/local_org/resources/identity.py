@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from runner.local_org.http.messages import Request, Response, Route
-from runner.local_org.http.tokens import token_of
 from runner.local_org.oauth.sessions import Session, Sessions
 from runner.local_org.org import Org, User
 
@@ -24,7 +23,7 @@ _URLS = (
 def _answered(
     org: Org, request: Request, shape: Callable[[Org, Request, Session], object]
 ) -> Response:
-    token = token_of(request) or request.arg("oauth_token") or request.arg("access_token")
+    token = request.token or request.arg("oauth_token") or request.arg("access_token")
     if not token:
         return _forbidden("Missing_OAuth_Token")
     session = org.part(Sessions).find(token)

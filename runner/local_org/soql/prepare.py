@@ -22,18 +22,20 @@ from runner.local_org.soql.conditions import Clock
 from runner.local_org.soql.expressions import AGGREGATES, GROUPING
 from runner.local_org.soql.grouped_query import CountQuery, GroupedQuery, Grouping, count_query
 from runner.local_org.soql.kinds import Kind
-from runner.local_org.soql.parser import parse
 from runner.local_org.soql.record_query import Body, ChildQuery, RecordQuery
 from runner.local_org.soql.record_shape import JsonRecord
-from runner.local_org.soql.refusals import Statement
+from runner.local_org.soql.refusals import Statement, too_complicated
 from runner.local_org.soql.related_lists import is_related_list
 from runner.local_org.soql.restrictions import check_filters
 from runner.local_org.soql.schema import Schema
 from runner.local_org.soql.select_compiler import Context, Select
 from runner.local_org.soql.select_list import ColumnNote, SelectList
 from runner.local_org.store import quoted
+from runner.soql import parser
+from runner.soql.errors import SoqlError, TooDeepError
 from runner.soql.syntax import Call, ChildItem, FieldItem, Operand, Query
 
+_LONGEST_TEXT = 100_000
 _NESTED_CHILDREN_FROM = 58.0
 _DEEPEST_CHILDREN = 5
 _MOST_CHILDREN = 20
@@ -93,6 +95,20 @@ class Prepared(Struct, frozen=True):
         if not isinstance(self.plan, RecordQuery):
             raise TypeError(self.bulk_refusal)
         return self.plan.flat(conn)
+
+
+def parse(statement: Statement) -> Query:
+    """The parts of a query; ApiRefusal MALFORMED_QUERY if it is invalid."""
+    if len(statement.text) > _LONGEST_TEXT:
+        raise ApiRefusal(400, "MALFORMED_QUERY", "SOQL statement exceeds the maximum length")
+    try:
+        return parser.parse(statement.text)
+    except TooDeepError:
+        raise too_complicated() from None
+    except SoqlError as error:
+        if error.words is None:
+            raise statement.unexpected(error.at) from None
+        raise statement.malformed(error.at, error.words) from None
 
 
 def prepare(org: Org, text: str, *, user: User, version: float, all_rows: bool = False) -> Prepared:
