@@ -209,7 +209,7 @@ def same_key(kind: FieldKind, key: str, *, tells_case: bool) -> str:
         tells_case: Whether texts in other letter case are other keys.
     """
     if kind is FieldKind.TEXT:
-        return trimmed(key) if tells_case else f"lower({trimmed(key)})"
+        return as_stored(key) if tells_case else f"lower({as_stored(key)})"
     if kind is FieldKind.ID:  # some Ids of 15 characters look like numbers
         return comparable(kind, key)
     exact = f"CAST(try_cast({key} AS DECIMAL(38, 15)) AS VARCHAR)"
