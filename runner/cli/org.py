@@ -112,14 +112,14 @@ def _opened(folder: Path, org_file: Path | None, settings: Settings, port: int) 
         SourceError: A seed is wrong.
     """
     from runner.errors import SourceError, StateError, UsageError
-    from runner.local_org.app import serve as serve_org
+    from runner.local_org.app import Server
     from runner.local_org.http.server import PortTakenError
     from runner.local_org.running_server import FolderServedError
     from runner.runs.local_org_control import founded, seeded
 
     org = founded(folder, org_file, settings)
     try:
-        server = serve_org(org, port)
+        server = Server(org, port)
     except FolderServedError as error:
         raise StateError(f"The local org is already running: {error}.") from error
     except PortTakenError as error:

@@ -1,7 +1,7 @@
 """Opens an org in a folder and serves it: the entry points of this package.
 
     org = open_org(Path("state/org"), declared={}, settings=Settings())
-    with serve(org, port=0) as server:
+    with Server(org, port=0) as server:
         print(server.url, server.access_token)
 
 Knows the parts and the order in which they start. Knows nothing of what they do.
@@ -140,12 +140,14 @@ def _check_parts(declared: Mapping[str, object]) -> None:
 class Server:
     """An org that answers on loopback. As a context manager it starts and stops.
 
+    Its folder and its port are claimed at once; port 0 picks a free one.
+
     Raises (on creation):
         FolderServedError: another server uses the org's folder.
         PortTakenError: the port is not available.
     """
 
-    def __init__(self, org: Org, port: int) -> None:
+    def __init__(self, org: Org, port: int = 0) -> None:
         self._org = org
         self._claim = FolderClaim(org.store.folder)
         self._started = False
@@ -204,8 +206,3 @@ class Server:
         declared = digest_of(self._org.org_file)
         self._claim.announce(RunningServer(self.url, token, os.getpid(), started, declared))
         return token
-
-
-def serve(org: Org, port: int = 0) -> Server:
-    """Claim the folder and the port; call `start` to answer. Port 0 picks a free one."""
-    return Server(org, port)

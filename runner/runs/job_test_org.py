@@ -20,7 +20,7 @@ from runner.errors import JobError
 from runner.job.job_tests import InlineRows, JobTest, Scalar, Table
 from runner.job.origin import Origin
 from runner.local_org import exact_numbers
-from runner.local_org.app import Template, new_org, serve, template
+from runner.local_org.app import Server, Template, new_org, template
 from runner.local_org.catalog.section import DeclarationError, Problem
 from runner.local_org.fault_injection.active import FaultRules
 from runner.local_org.org import Clock, Org
@@ -174,7 +174,7 @@ def serving(
     if given.now is not None and isinstance(org.clock, Clock):
         org.clock.ahead = given.now - org.clock()
     try:
-        with serve(org, 0) as server:
+        with Server(org) as server:
             try:
                 _load_aged_seeds(org, age)
                 yield FreshOrg(org)

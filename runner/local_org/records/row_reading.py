@@ -20,7 +20,7 @@ from runner.local_org.records.columns import Column, column_of, is_key, parent_o
 from runner.local_org.records.csv_rows import CsvRows
 from runner.local_org.records.stored import Stored
 from runner.local_org.records.value_errors import RefusedError, UnreadableError
-from runner.local_org.records.values import csv_reader, json_reader, null_text
+from runner.local_org.records.values import csv_reader, json_reader, null
 
 _NULL_TEXT = "#N/A"
 _ABSENT: Any = object()
@@ -292,7 +292,7 @@ def _text_setter(column: Column, index: int, *, named: bool) -> Setter:
             draft.read_only += (name,)
             return
         try:
-            draft.values[name] = null_text(target) if value == _NULL_TEXT else read(value)
+            draft.values[name] = null(target) if value == _NULL_TEXT else read(value)
         except UnreadableError:
             draft.errors.append(refusals.not_deserializable_text(target, str(value), index))
         except RefusedError as refusal:

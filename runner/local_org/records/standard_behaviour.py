@@ -190,12 +190,12 @@ def _event(record: StoredRecord, given: frozenset[str], _moment: str) -> None:
     record["ActivityDateTime"] = record["StartDateTime"] = start
     record["ActivityDate"] = str(start)[:10]
     minutes = record.get("DurationInMinutes")
+    begin = datetime.fromisoformat(str(start))
     if minutes is not None and "EndDateTime" not in given:
-        begin = _moment_of(str(start))
         end = begin + timedelta(minutes=int(minutes))
         record["EndDateTime"] = f"{end:%Y-%m-%dT%H:%M:%S}.000Z"
     elif record.get("EndDateTime") is not None:
-        length = _moment_of(str(record["EndDateTime"])) - _moment_of(str(start))
+        length = datetime.fromisoformat(str(record["EndDateTime"])) - begin
         record["DurationInMinutes"] = int(length.total_seconds() // 60)
     record["EndDate"] = str(record.get("EndDateTime") or start)[:10]
 
@@ -268,10 +268,6 @@ def _user(record: StoredRecord, _given: frozenset[str], _moment: str) -> None:
         record["CommunityNickname"] = str(record.get("Username") or "").split("@")[0][:40]
     if record.get("UserType") is None:
         record["UserType"] = "Standard"
-
-
-def _moment_of(text: str) -> datetime:
-    return datetime.fromisoformat(text)
 
 
 _DERIVATIONS: Mapping[str, Derivation] = {

@@ -64,7 +64,7 @@ def json_reader(field: Field) -> Reader:
 
     def read_json(value: object) -> Stored:
         if value is None:
-            return _null(field)
+            return null(field)
         return read(value)
 
     return read_json
@@ -88,12 +88,8 @@ def is_plain_text(field: Field) -> bool:
     return field.type not in _READERS
 
 
-def null_text(field: Field) -> Stored:
-    """The value of `#N/A`; raises RefusedError if the field has no null."""
-    return _null(field)
-
-
-def _null(field: Field) -> Stored:
+def null(field: Field) -> Stored:
+    """The value of a null; raises RefusedError if the field has none."""
     if field.type == "boolean":
         raise RefusedError(refusals.not_of_required_type(field))
     return None

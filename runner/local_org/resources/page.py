@@ -38,11 +38,7 @@ _OFFERED = (
 )
 
 
-def _overview(org: Org, request: Request) -> Response:
-    return _shown_overview(org, request)
-
-
-def _shown_overview(org: Org, request: Request, problem: str = "", status: int = 200) -> Response:
+def _overview(org: Org, request: Request, problem: str = "", status: int = 200) -> Response:
     usage = org.part(ApiUsage)
     return page(
         "overview",
@@ -127,7 +123,7 @@ def _add_fault(org: Org, request: Request) -> Response:
             FaultRule.of({name: value for name, value in members.items() if value})
         )
     except FaultRuleError as error:
-        return _shown_overview(org, request, str(error), 400)
+        return _overview(org, request, str(error), 400)
     return _back()
 
 

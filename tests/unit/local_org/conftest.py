@@ -9,7 +9,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from runner.local_org.app import Server, open_org, serve
+from runner.local_org.app import Server, open_org
 from runner.local_org.org import Org
 
 
@@ -51,7 +51,7 @@ def served(tmp_path: Path) -> Iterator[Callable[..., Served]]:
         org = open_org(folder, declared, settings, org_file)
         if clock is not None:
             org.clock = clock
-        server = serve(org)
+        server = Server(org)
         server.start()
         client = httpx.Client(
             base_url=server.url,

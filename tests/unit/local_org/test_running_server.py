@@ -8,7 +8,7 @@ import stat
 import pytest
 
 from runner.local_org import running_server
-from runner.local_org.app import open_org, serve
+from runner.local_org.app import Server, open_org
 
 
 def test_a_running_server_is_found_by_its_folder(served, tmp_path):
@@ -31,7 +31,7 @@ def test_a_second_server_on_a_folder_is_refused_and_told_of_the_first(served, tm
     first = served(folder=tmp_path)
     org = open_org(tmp_path)
     with pytest.raises(running_server.FolderServedError, match=str(os.getpid())) as caught:
-        serve(org)
+        Server(org)
     assert first.server.url in str(caught.value)
     org.store.close()
     assert first.client.get("/services/data").status_code == 200

@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from runner.local_org import router, store
-from runner.local_org.app import open_org, serve
+from runner.local_org.app import Server, open_org
 from runner.local_org.http.messages import Response, Route, WireFault
 from runner.local_org.http.server import PortTakenError
 
@@ -136,7 +136,7 @@ def test_a_taken_port_is_told(echoing, tmp_path):
     org = open_org(tmp_path / "second")
     port = int(echoing.server.url.rpartition(":")[2])
     with pytest.raises(PortTakenError, match=str(port)):
-        serve(org, port)
+        Server(org, port)
     org.store.close()
 
 
