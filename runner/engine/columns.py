@@ -325,16 +325,13 @@ def _key_problems(
     if not task.key or (field is not None and field.identifies):
         return []
     keys = [each.name for each in described.fields.values() if each.identifies]
+    or_another = f", or use {' or '.join(keys)}" if keys else ""
     return [
         job.origin.diagnose(
             ("tasks", task.index, "key"),
             "org/not-a-key",
             f"{task.key} of {task.sobject} is not an external Id",
-            help=did_you_mean(
-                task.key,
-                keys,
-                f"Mark it as External ID in Setup, or use {' or '.join(keys)}.",
-            ),
+            help=did_you_mean(task.key, keys, f"Mark it as External ID in Setup{or_another}."),
         )
     ]
 

@@ -27,6 +27,7 @@ from runner.job.mirrors import mirror_of
 from runner.job.model import FieldMapping, Job, Verb, WriteTask
 from runner.outcome import Counts, TaskOutcome, TaskStatus
 from runner.parallel import parallel_map
+from runner.salesforce.describe import describe
 from runner.salesforce.rest.retrieve import find_by_key, find_deleted, read_by_id
 from runner.salesforce.session import Session
 from runner.salesforce.versions import Feature, require
@@ -265,11 +266,16 @@ def _learn(undoing: TaskComparison, done: TaskRecord, session: Session) -> None:
             of_versions = _DOCUMENT if _deletes_documents(done, act) else ()
             wanted = (*fields, *of_versions)
             read = partial(_current, session, done.sobject, wanted)
-            for found, unknown in parallel_map(read, undoing.ids(act)):
-                undoing.add_current(found)
-                undoing.add_unknown(unknown)
-                if of_versions:
-                    undoing.add_documents(map(_document, found))
+            try:
+                for found, unknown in parallel_map(read, undoing.ids(act)):
+                    undoing.add_current(found)
+                    undoing.add_unknown(unknown)
+                    if of_versions:
+                        undoing.add_documents(map(_document, found))
+            except OrgError:
+                if act is not Act.DELETE or describe(session, done.sobject).deletable:
+                    raise
+                undoing.keep_created()  # platform events are not read either
     for place, column, keys in undoing.parents():
         quoted = not column.parent_key_is_number
         parent, key = column.parent or "", column.parent_key or ""

@@ -75,6 +75,29 @@ def a_run_of_all_verbs(bench, org, api):
     return before, ended.document["run_id"]
 
 
+def test_records_that_cannot_be_deleted_are_left_and_the_others_undone(bench, serve_org):
+    org = serve_org(
+        org_file="version: 1\nobjects: {Low_Ink__e: {fields: {Serial__c: {type: text}}}}\n"
+    )
+    bench.write("a.csv", "Name\nOne\n")
+    bench.write("e.csv", "Serial__c\nS1\nS2\n")
+    job = bench.job("""
+- {name: events, create: Low_Ink__e, from: e.csv}
+- {name: accounts, create: Account, from: a.csv}
+""")
+    assert bench.run("run", job).code == 0
+    ended = undo(bench, "last")
+    assert ended.code == 3, ended.err + ended.out
+    assert not org.rows("SELECT Id FROM Account")
+    left = rows_of(next(bench.state.glob("runs/*/events.delete/not_undone.csv")))
+    assert [(row["sf__Row"], row["sf__Code"]) for row in left] == [
+        ("1", "CANNOT_BE_DELETED"),
+        ("2", "CANNOT_BE_DELETED"),
+    ]
+    keyed = bench.job("- {name: a, upsert: Low_Ink__e, key: Serial__c, from: e.csv}")
+    assert "Mark it as External ID in Setup.\n" in bench.run("check", keyed).out
+
+
 @pytest.mark.parametrize("api", ["rest", "bulk"])
 def test_everything_is_as_it_was(bench, org, api):
     """All verbs together; null comes back as null, and a second undo finds nothing to do."""

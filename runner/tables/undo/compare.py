@@ -108,6 +108,7 @@ class TaskComparison:
         self._hard = hard
         self._act = act
         self._projects = projects
+        self._deletable = True
         self._pieces: list[Path] = []
         self.acts = ACTS[verb] if act is None else (act,)
         self.index = read_index(self._undo) or WrittenIndex((), has_before_images=False)
@@ -178,13 +179,17 @@ class TaskComparison:
         """Add Ids that the org has no record of, not even in the recycle bin."""
         self._insert("unknown", [(record_id[:15],) for record_id in ids])
 
+    def keep_created(self) -> None:
+        """Leave what the run created: records of this object cannot be deleted."""
+        self._deletable = False
+
     def decide(self) -> None:
         """Decide what happens to each record of the group."""
         with storage_errors("What to undo cannot be determined"):
             for table in ("present", "bin"):
                 self._execute(f"UPDATE {table} SET id15 = left(id15, 15)")
             self._apply_projected()
-            self._make("decided", decisions(self.index, hard=self._hard))
+            self._make("decided", decisions(self.index, hard=self._hard, deletable=self._deletable))
             columns = "act, row, id, decision, why, fields"
             self._execute(f"INSERT INTO all_decided SELECT {columns} FROM decided")
             if self._projects:

@@ -64,6 +64,7 @@ class Reason(StrEnum):
     DAMAGED = "DAMAGED_ID"
     UNKNOWN = "UNKNOWN_ID"
     VERSION = "OTHER_VERSIONS"
+    KIND = "CANNOT_BE_DELETED"
 
 
 REASON_TEXTS = {
@@ -79,6 +80,7 @@ REASON_TEXTS = {
     " purged, or its Id in succeeded.csv was changed",
     Reason.HARD: "the record bypassed the recycle bin: `hard: true`",
     Reason.VERSION: "a version of a file is deleted with the whole file, which has other versions",
+    Reason.KIND: "records of this object, such as platform events, cannot be deleted",
     Reason.DOUBT: "the answer was lost: the write may or may not have happened",
 }
 ACTS: dict[Verb, tuple[Act, ...]] = {
@@ -107,8 +109,14 @@ def act_of(verb: Verb, *, has_before_images: bool) -> str:
     return f"CASE WHEN NOT doubt AND {test} THEN {_DELETE} ELSE {_RESTORE} END"
 
 
-def decisions(index: WrittenIndex, *, hard: bool) -> str:
-    """The SELECT of one row per record: act, row, id, decision, why, fields, restore_0, …."""
+def decisions(index: WrittenIndex, *, hard: bool, deletable: bool = True) -> str:
+    """The SELECT of one row per record: act, row, id, decision, why, fields, restore_0, ….
+
+    Args:
+        index: What was sent.
+        hard: Whether the run deleted past the recycle bin.
+        deletable: Whether records of the object can be deleted.
+    """
     places = range(len(index.fields))
     restorable = [_column_of(index, at)[1].restorable for at in places]
     # Only a field that the run sent, and that differs from what was there before, matters.
@@ -123,7 +131,7 @@ def decisions(index: WrittenIndex, *, hard: bool) -> str:
         for at in places
     )
     is_done = _is_done(_any([restore[at] for at in places if restorable[at]]))
-    why = _why(_any(drifted), _any(changed), hard=hard)
+    why = _why(_any(drifted), _any(changed), hard=hard, deletable=deletable)
     return (
         f"SELECT *, CASE WHEN why IS NOT NULL THEN '{Decision.LEFT}'"
         f" WHEN is_done THEN '{Decision.NOTHING}' ELSE '{Decision.UNDO}' END AS decision FROM ("
@@ -232,11 +240,12 @@ def _rounded(column: WrittenColumn, present: str, sent: str) -> str:
     return f"coalesce({difference} <= {half_a_unit(column.scale)}, false)"
 
 
-def _why(drifted: str, changed: str, *, hard: bool) -> str:
+def _why(drifted: str, changed: str, *, hard: bool, deletable: bool) -> str:
     """SQL of the reason to leave a record; NULL if there is none. The first match decides."""
     rules: Sequence[tuple[str, Reason | None]] = (
         ("doubt", Reason.DOUBT),
         ("damaged", Reason.DAMAGED),
+        (f"act = {_DELETE} AND {str(not deletable).lower()}", Reason.KIND),
         (f"act = {_UNDELETE} AND {str(hard).lower()}", Reason.HARD),
         (f"act = {_UNDELETE} AND bin.id15 IS NULL", Reason.NOT_IN_BIN),
         (f"act = {_UNDELETE}", None),
