@@ -11,12 +11,12 @@ from threading import Lock
 
 from runner.engine.columns import ColumnPlan
 from runner.engine.context import Context
-from runner.engine.file_bodies import BLOB, is_fixed_file
+from runner.engine.file_bodies import is_fixed_file
 from runner.errors import UsageError
 from runner.job.model import WriteTask
 from runner.parallel import parallel_map
 from runner.salesforce.describe import Describes, ResolvedColumn
-from runner.salesforce.described import ObjectDescribe
+from runner.salesforce.described import BLOB, ObjectDescribe
 from runner.salesforce.rest.retrieve import find_by_key, read_by_id
 from runner.salesforce.versions import Feature, require
 from runner.tables.field_types import NUMBERS, FieldKind, MappedColumn

@@ -19,7 +19,7 @@ from runner.engine.column_wishes import (
     wish_problem,
     wishes_of,
 )
-from runner.engine.file_bodies import BLOB, file_problems, is_fixed_file
+from runner.engine.file_bodies import file_problems, is_fixed_file
 from runner.engine.merge_columns import merge_problems, named_records
 from runner.engine.reference_columns import ReferencePlan, plan_reference
 from runner.job.choices import UnknownColumns
@@ -27,6 +27,7 @@ from runner.job.mirrors import owner_of
 from runner.job.model import Job, Verb, WriteTask
 from runner.salesforce.describe import Describes, ResolvedColumn
 from runner.salesforce.described import (
+    BLOB,
     AmbiguousColumnError,
     ColumnError,
     FieldDescribe,

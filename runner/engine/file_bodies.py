@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from runner.diagnostics import Diagnostic, Location
 from runner.job.model import Api, Job, Verb, WriteTask
 from runner.salesforce.describe import ResolvedColumn
-from runner.salesforce.described import FieldDescribe, ObjectDescribe
+from runner.salesforce.described import BLOB, FieldDescribe, ObjectDescribe
 from runner.salesforce.rest.multipart import LocalFile, most_bytes
 from runner.salesforce.rest.values import Record, WriteRequest
 from runner.suggest import in_words
@@ -21,8 +21,6 @@ if TYPE_CHECKING:
     from runner.engine.columns import ColumnPlan
     from runner.tables.staging.rows import Record as Staged
 
-BLOB = "base64"
-"""Describe type of the fields that hold files."""
 _NAMES = {"attachment": "Name", "contentversion": "PathOnClient"}
 """The field that every new record needs besides its file: the name of the file, by object."""
 

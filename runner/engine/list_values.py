@@ -15,7 +15,6 @@ from runner.job.params import parse_one
 from runner.tables.field_types import FieldKind
 from runner.tables.sources.csv import RowsSource
 from runner.tables.sources.written import read_written
-from runner.tables.staging.column_values import column_values
 
 _KINDS = {
     "integer": FieldKind.INTEGER,
@@ -38,6 +37,8 @@ def values_of_lists(task: QueryTask, context: Context, folder: Path) -> dict[str
 def _values(
     column: ListColumn, task: QueryTask, context: Context, folder: Path
 ) -> tuple[OneValue, ...]:
+    from runner.tables.staging.column_values import column_values  # noqa: PLC0415 - lists are rare
+
     source: FileSource | RowsSource
     if isinstance(column.source, FileSource):
         source = column.source

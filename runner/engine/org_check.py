@@ -11,7 +11,6 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from pathlib import Path
 
 from runner.diagnostics import Diagnostic, Location
-from runner.engine.columns import plan_columns
 from runner.engine.context import Context
 from runner.engine.masks import mask_problems
 from runner.engine.query_check import query_problems, scope_problems
@@ -23,7 +22,6 @@ from runner.job.soql import columns_of_query
 from runner.job.source_query import SourceQuery
 from runner.salesforce.describe import Describes
 from runner.salesforce.described import ObjectDescribe
-from runner.tables.sources.open import read_columns
 
 _NEEDED = {
     Verb.CREATE: ("create",),
@@ -109,6 +107,8 @@ def known_header(task: WriteTask, to_be_written: Collection[Path]) -> Sequence[s
     source = task.source
     if not isinstance(source, FileSource) or source.path in to_be_written:
         return None
+    from runner.tables.sources.open import read_columns  # noqa: PLC0415 - of writes alone
+
     return read_columns(source) or None  # an empty file has no columns and needs none
 
 
@@ -140,6 +140,8 @@ def _problems(
         yield from scope_problems(job, task, describes)
     header = None if is_begun else known_header(task, to_be_written) or _selected(job, task)
     if header is not None or task.fields is not None:
+        from runner.engine.columns import plan_columns  # noqa: PLC0415 - of writes alone
+
         yield from plan_columns(job, task, header, describes)[1]
 
 

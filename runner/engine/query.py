@@ -18,7 +18,6 @@ from runner import events
 from runner.engine.bulk_query import BulkQuery, progress
 from runner.engine.children import Children, without_tables
 from runner.engine.context import Context
-from runner.engine.increment import Increment
 from runner.engine.list_values import values_of_lists
 from runner.engine.long_queries import check_long_query, long_query_named, why_bulk
 from runner.engine.lost_results import LostResultError
@@ -59,6 +58,7 @@ from runner.wording import counted
 
 if TYPE_CHECKING:
     from runner.engine.appended import Appended
+    from runner.engine.increment import Increment
     from runner.tables.targets.copy_ahead import CopyAhead
 
 _LONGEST_BOUNDS = 200
@@ -234,6 +234,8 @@ class _Query:
         self._soqls = self._bound(folder)
         self.increment: Increment | None = None
         if task.since is not None:
+            from runner.engine.increment import Increment  # noqa: PLC0415 - few queries have it
+
             self.increment = Increment(task, task.since, context, self._soqls)
             self.increment.announce()
             self._soqls = [self.increment.bounded(soql) for soql in self._soqls]

@@ -10,11 +10,10 @@ from functools import cache
 
 from msgspec.structs import replace
 
-from runner.engine.file_bodies import BLOB
 from runner.errors import OrgError, TransientError
 from runner.job.soql import AGGREGATES, ItemKind, Selection, SelectItem
 from runner.salesforce.describe import Describes
-from runner.salesforce.described import FieldDescribe
+from runner.salesforce.described import BLOB, FieldDescribe
 from runner.tables.field_types import FieldKind
 from runner.tables.targets.rest_rows import QueryColumn
 

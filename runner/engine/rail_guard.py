@@ -16,7 +16,6 @@ from msgspec.structs import replace
 
 from runner import events
 from runner.engine.context import Context
-from runner.engine.mirror import missing_file
 from runner.engine.rails import Effect, exceeded, needs_records, rails_of
 from runner.errors import JobError, RailError, SourceError, UsageError
 from runner.job.binds import bind
@@ -143,6 +142,8 @@ def _is_known(
     if isinstance(source, TaskSource):
         return source.task in ended and context.rows_file(source).exists()
     if isinstance(source, MissingSource):
+        from runner.engine.mirror import missing_file  # noqa: PLC0415 - few jobs mirror
+
         return missing_file(context, source).exists()
     if isinstance(source, FileSource):
         return source.path != STANDARD_STREAM and source.path not in to_come

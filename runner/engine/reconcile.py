@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from datetime import datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -29,10 +30,10 @@ from runner.job.endpoints import (
 from runner.job.model import Api, QueryTask
 from runner.job.query_bounds import identities, of_ids, soql_moment
 from runner.outcome import Counts
-from runner.tables.targets.delivered import add_deleted, add_rows
-from runner.tables.targets.presence import is_there
-from runner.tables.targets.reconciliation import Compared, Differences, compare
 from runner.wording import counted
+
+if TYPE_CHECKING:
+    from runner.tables.targets.reconciliation import Differences
 
 Fetch = Callable[[QueryTask, Path], int]
 """Fetches the rows of a query into a file; returns how many there are."""
@@ -79,6 +80,10 @@ def reconcile(
         StateError: The target cannot be read, or the org has none of its records.
         OrgError: The org refused a query.
     """
+    from runner.tables.targets.delivered import add_deleted, add_rows  # noqa: PLC0415 - few need it
+    from runner.tables.targets.presence import is_there  # noqa: PLC0415 - same
+    from runner.tables.targets.reconciliation import Compared, compare  # noqa: PLC0415 - same
+
     target, since = task.target, task.since
     if target is None or since is None:
         raise AssertionError(task.name)  # checked with the job

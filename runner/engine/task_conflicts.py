@@ -16,7 +16,6 @@ from pathlib import Path
 from msgspec import Struct
 
 from runner.credentials import SecretReference
-from runner.engine.columns import plan_columns
 from runner.engine.context import Context
 from runner.engine.org_check import files_of_queries, known_header
 from runner.engine.schedule import Conflict
@@ -172,6 +171,8 @@ def _related(task: WriteTask, context: Context, to_be_written: Collection[Path])
         if deletes:
             yield from described.children.values()  # which may be deleted with it, or move
         return
+    from runner.engine.columns import plan_columns  # noqa: PLC0415 - of writes alone
+
     plan, _ = plan_columns(context.job, task, header, describes)
     for column in plan.columns:
         resolved = describes.resolve(task.sobject, column.field)

@@ -21,7 +21,6 @@ from runner.engine.connect import ConnectedOrg, connect
 from runner.engine.context import Context, SourceOrgs
 from runner.engine.deadline import RUN_TIMED_OUT, run_timed_out
 from runner.engine.org_check import check_against_org
-from runner.engine.replaced_sources import replaced_sources
 from runner.engine.run import finish, run_tasks
 from runner.errors import ExitCode, JobError, RunnerError, TransientError, UsageError
 from runner.job.model import Environment, Job
@@ -123,6 +122,8 @@ def _run(wanted: PreparedRun, options: RunOptions, *, start_over: bool) -> RunOu
         elif earlier is not None:
             old = resume_of(earlier, job, lock.ledger)
             folder = options.settings.state.run(old.run_id)
+            from runner.engine.replaced_sources import replaced_sources
+
             replaced = replaced_sources(old.job, earlier, folder)
             is_same = asks_the_same(old, wanted.request, wanted.params, job)
             why = asked_in_words(old.request) if not is_same else replaced_in_words(replaced)

@@ -11,6 +11,9 @@ from msgspec import Struct, field
 
 from runner.errors import UsageError
 
+BLOB = "base64"
+"""Describe type of the fields that hold files."""
+
 
 class ColumnError(UsageError):
     """A column that is not a field of its object."""

@@ -19,7 +19,6 @@ from runner.tables.database import Database
 from runner.tables.field_types import FieldKind
 from runner.tables.sources.csv_pieces import pieces, with_rows
 from runner.tables.sql import literal, name
-from runner.tables.staging.canonical_values import open_database
 from runner.tables.targets.rest_rows import QueryColumn
 
 Result = TypeVar("Result")
@@ -202,6 +201,8 @@ def typed_table(
     rows: Path, known: Sequence[QueryColumn] | None
 ) -> Iterator[tuple[Database, tuple[TypedColumn, ...]]]:
     """Open a database for a query's rows; the columns are as wide as the rows need."""
+    from runner.tables.staging.canonical_values import open_database
+
     database = open_database(rows.parent)
     try:
         yield database, widen(database, rows, typed_columns(rows, known))

@@ -18,7 +18,6 @@ from runner.job.endpoints import Compression, FileFormat, FileShape
 from runner.tables.database import IN_PLACE, Database, copy_parquet, storage_errors
 from runner.tables.sources.csv import PLAIN_CSV
 from runner.tables.sql import literal, name
-from runner.tables.staging.canonical_values import open_database
 from runner.tables.targets.arrow_rows import with_typed_query
 from runner.tables.targets.column_types import (
     TypedColumn,
@@ -112,6 +111,8 @@ def _json_array(rows: Path, to: Path, shape: FileShape, columns: Columns) -> Non
 
 
 def _parquet(rows: Path, to: Path, _shape: FileShape, columns: Columns) -> None:
+    from runner.tables.staging.canonical_values import open_database
+
     database = open_database(rows.parent)
     try:
         as_described(
