@@ -4,7 +4,8 @@ Each fork is a process of its own, with its own folder, environment and streams.
 line on stdin: `argv`, `cwd`, `env`, `streams` (what to open as the three; null: the same as here).
 The exit code, or the negative signal, is one line on stdout. With `wait` false it is the process
 id instead, at once; the object `{"ended": ID}` asks for the exit code of such a process later, and
-with `wait` false as well for null if it runs.
+with `wait` false as well for null if it runs. `within` names a module that has something around
+the command, in its fork: its `within`, which is given what is asked.
 Nothing is opened before a fork that has threads. What forks would do in the same way is done before
 them: databases are open (`kept_databases.py`), tables of orgs laid out (`tests/laid_out.py`).
 """
@@ -17,7 +18,7 @@ import re
 import sys
 from collections import Counter
 from contextlib import nullcontext, suppress
-from functools import cache
+from functools import cache, partial
 from importlib import import_module
 from pathlib import Path
 from pkgutil import walk_packages
@@ -73,7 +74,7 @@ orgs = set()
 """Processes of local orgs that runs have started."""
 
 
-def be_the_command(asked, within):
+def be_the_command(asked, within=nullcontext):
     """In a fork: never comes back."""
     os.chdir(asked["cwd"])
     os.environ.clear()
@@ -88,7 +89,7 @@ def be_the_command(asked, within):
         os.dup2(opened, number)
     sys.argv = ["runner", *asked["argv"]]
     code = 0
-    with within:
+    with within():
         try:
             main()
         except SystemExit as end:
@@ -203,15 +204,22 @@ def fork_org(asked, channel):
     if pid == 0:
         os.setsid()
         channel.close()
-        be_the_command(asked, nullcontext())
+        be_the_command(asked)
     orgs.add(pid)
     return pid
 
 
-def forked(asked, within):
+def around(asked):
+    """Gives what a command runs in."""
+    name = asked.get("within")
+    return partial(import_module(name).within, asked) if name else nullcontext
+
+
+def forked(asked):
+    within = around(asked)
     child = os.fork()
     if child == 0:
-        be_the_command(asked, within(asked))
+        be_the_command(asked, within)
     return child
 
 
@@ -224,17 +232,18 @@ def code_so_far(child):
     return os.waitstatus_to_exitcode(status) if ended else None
 
 
-def code_of(asked, within):
+def code_of(asked):
     """Run a command in a fork to its end, with the local orgs that it starts; its exit code."""
     if not orgs_beside.IS_POSSIBLE:
-        return end_of(forked(asked, within))
+        return end_of(forked(asked))
+    within = around(asked)
     here, there = orgs_beside.channels()
     with here, there:
         child = os.fork()
         if child == 0:
             here.close()
             orgs_beside.ask_for_them(there)
-            be_the_command(asked, within(asked))
+            be_the_command(asked, within)
         there.close()
         orgs_beside.until_end(child, here, lambda each: fork_org(each, here))
     for each in tuple(orgs):
@@ -243,11 +252,8 @@ def code_of(asked, within):
     return end_of(child)
 
 
-def serve(within=lambda _asked: nullcontext(), answer=lambda _asked, code: code):
-    """Answer each line of stdin.
-
-    `within` gives what a fork runs in, `answer` what is said of its end.
-    """
+def serve():
+    """Answer each line of stdin."""
     load()
     for line in sys.stdin:
         asked = json.loads(line)
@@ -255,11 +261,11 @@ def serve(within=lambda _asked: nullcontext(), answer=lambda _asked, code: code)
         if "ended" in asked and not asked.get("wait", True):
             told = code_so_far(asked["ended"])
         elif "ended" in asked:
-            told = answer(asked, end_of(asked["ended"]))
+            told = end_of(asked["ended"])
         elif asked.get("wait", True):
-            told = answer(asked, code_of(asked, within))
+            told = code_of(asked)
         else:
-            told = forked(asked, within)
+            told = forked(asked)
         sys.stdout.write(json.dumps(told) + "\n")
         sys.stdout.flush()
 

@@ -82,6 +82,11 @@ class Warm:
             pid = self._answer(asked)
             return Fork(self, pid, *(pipe.open(encoding="utf-8") for pipe in pipes))
 
+    def ask(self, asked):
+        """Ask for what the other methods do not; see `warm.py`."""
+        with self.free:
+            return self._answer(asked)
+
     def end_of(self, number):
         """The exit code (or negative signal) of a command that was started; waits for its end."""
         with self.free:

@@ -3,16 +3,15 @@
 import csv
 import json
 import os
-import subprocess
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
 
-DRIVER = Path(__file__).with_name("driver.py")
-SECONDS = 120
+from tests.e2e.warm_process import Warm
+
+DRIVER = "tests.e2e.crash.driver"
 OBJECTS = ("Account", "Contact")
 IDS = {"sf__Id", "Id", "sf__Fields"}
 
@@ -21,9 +20,11 @@ IDS = {"sf__Id", "Id", "sf__Fields"}
 class Killer:
     """The command in forks of a warm process."""
 
-    process: subprocess.Popen
+    warm: Warm
     folder: Path
     env: dict
+    driver: str = DRIVER
+    """The module that kills."""
     times: int = 0
 
     def run(self, *words, state, kill_at=None):
@@ -34,16 +35,15 @@ class Killer:
             "argv": [str(word) for word in words],
             "cwd": str(self.folder),
             "env": {**self.env, "SFRUNNER_STATE": str(state)},
+            "within": self.driver,
             "kill_at": kill_at,
             "out": str(out),
             "streams": [os.devnull, str(out / "out"), str(out / "err")],
         }
-        self.process.stdin.write(json.dumps(asked) + "\n")
-        self.process.stdin.flush()
-        answer = json.loads(self.process.stdout.readline())
-        return Ended(
-            answer["code"], answer["points"], (out / "out").read_text(), (out / "err").read_text()
-        )
+        code = self.warm.ask(asked)
+        passed = out / "points"
+        points = int(passed.read_text()) if passed.exists() else None
+        return Ended(code, points, (out / "out").read_text(), (out / "err").read_text())
 
 
 @dataclass
@@ -345,21 +345,9 @@ _ALL = (*_scenarios(), *_keyed(), *_compared(), *_mirrored(), *_merged(), *_side
 SCENARIOS = {each.name: each for each in _ALL}
 
 
-@pytest.fixture(scope="session")
-def driver():
-    """The warm process, for all tests of a worker: each fork has its own environment."""
-    process = subprocess.Popen(
-        [sys.executable, str(DRIVER)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-    )
-    yield process
-    process.stdin.close()
-    process.wait(timeout=SECONDS)
-    process.stdout.close()
-
-
 @pytest.fixture
-def killer(bench, driver):
-    return Killer(driver, bench.folder, bench.environ())
+def killer(bench, warm):
+    return Killer(warm, bench.folder, bench.environ())
 
 
 @pytest.fixture

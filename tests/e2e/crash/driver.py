@@ -1,17 +1,16 @@
-"""Runs the command in forks of one warm process, and kills a fork at the point it is told.
+"""Kills a command, in its fork of the warm process, at the point it is told.
 
 A point is a moment at which another state of ledger, org or files has just been reached or is
 about to be: before and after each commit of the ledger, each request, each file that takes its
 place, each statement of a target's transaction. They are found here, from outside: the product
 knows nothing of it.
 
-Asked as `warm.py` is, with `kill_at` (null: never) and `out` (a folder) besides; answers with one
-JSON object a line: `code` (-9 for a kill), `points`.
+`warm.py` is asked for it by `within`, with `kill_at` (null: never) and `out` besides: the folder
+where the number of `points` passed is written, unless the command was killed.
 """
 
 import os
 import signal
-import sys
 import threading
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,10 +19,6 @@ from runner.salesforce.bulk import ingest
 from runner.salesforce.http.transport import Transport
 from runner.state.ledger_file import LedgerFile
 from runner.tables.targets import database, duckdb_file, folder, sqlite
-
-sys.path.insert(0, str(Path(__file__).parents[1]))  # a script's own folder is all it finds
-
-import warm
 
 SMALL_PART_BYTES = 6_000
 
@@ -78,7 +73,7 @@ def around(action, points):
 
 
 @contextmanager
-def counted(asked):
+def within(asked):
     """In a fork: small parts, and a point around all that outlives the process."""
     ingest.MOST_BYTES = SMALL_PART_BYTES
     points = Points(asked["kill_at"])
@@ -86,17 +81,4 @@ def counted(asked):
     try:
         yield
     finally:
-        passed_file(asked).write_text(str(points.passed))
-
-
-def passed_file(asked):
-    return Path(asked["out"]) / "points"
-
-
-def told(asked, code):
-    file = passed_file(asked)
-    return {"code": code, "points": int(file.read_text()) if file.exists() else None}
-
-
-if __name__ == "__main__":
-    warm.serve(counted, told)
+        Path(asked["out"], "points").write_text(str(points.passed))

@@ -2,8 +2,6 @@
 
 import secrets
 import shutil
-import subprocess
-import sys
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,10 +9,12 @@ from pathlib import Path
 import pytest
 import sqlalchemy
 
-from tests.e2e.crash.conftest import SCENARIOS, SECONDS, CrashBench, Killer
+from tests.e2e.crash.conftest import SCENARIOS, CrashBench, Killer
+from tests.e2e.shared.driver import LIBRARIES
+from tests.e2e.warm_process import Warm
 from tests.postgresql import USER, url_of
 
-DRIVER = Path(__file__).with_name("driver.py")
+DRIVER = "tests.e2e.shared.driver"
 
 
 @dataclass
@@ -54,7 +54,7 @@ class Fleet:
     """Machines with one state."""
 
     root: Path
-    process: subprocess.Popen
+    warm: Warm
     database: Path
     store: str
     env: dict = field(default_factory=dict)
@@ -91,7 +91,7 @@ class Fleet:
                 "SFRUNNER_TEST_HOST": name,
                 **self.env,
             }
-            killer = Killer(self.process, checkout, env)
+            killer = Killer(self.warm, checkout, env, DRIVER)
             self.machines[name] = Machine(name, folder, killer, self.state)
         return self.machines[name]
 
@@ -121,21 +121,17 @@ class Fleet:
 
 
 @pytest.fixture(scope="session")
-def shared_driver():
-    """The warm process of these tests."""
-    process = subprocess.Popen(
-        [sys.executable, str(DRIVER)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-    )
-    yield process
-    process.stdin.close()
-    process.wait(timeout=SECONDS)
-    process.stdout.close()
+def shared_warm(tmp_path_factory):
+    """The warm process of these tests, which has the libraries of a shared state loaded."""
+    made = Warm(tmp_path_factory.mktemp("shared"), *LIBRARIES)
+    yield made
+    made.end()
 
 
 @pytest.fixture
-def fleet(tmp_path, shared_driver, postgres):
+def fleet(tmp_path, shared_warm, postgres):
     """Machines with their files in a folder that all mount."""
-    return Fleet(tmp_path, shared_driver, postgres, (tmp_path / "store").as_uri())
+    return Fleet(tmp_path, shared_warm, postgres, (tmp_path / "store").as_uri())
 
 
 @dataclass

@@ -6,19 +6,11 @@ or in the store are points to be killed at, too.
 
 import platform
 import socket
-import sys
 from contextlib import contextmanager
-from importlib import import_module
-from pathlib import Path
 
 from runner.state.shared.database import PostgresDatabase
 from runner.state.shared.run_files import StoredFiles
-
-sys.path.insert(0, str(Path(__file__).parents[1]))  # a script's own folder is all it finds
-sys.path.insert(0, str(Path(__file__).parents[1] / "crash"))
-
-import driver
-import warm
+from tests.e2e.crash import driver
 
 LIBRARIES = (
     "fsspec.implementations.local",
@@ -29,12 +21,12 @@ LIBRARIES = (
 
 
 @contextmanager
-def of_a_host(asked):
+def within(asked):
     """In a fork: the points of the crash tests, those of a shared state, and a host's name."""
     host = asked["env"].get("SFRUNNER_TEST_HOST")
     if host:
         platform.node = socket.gethostname = lambda: host
-    with driver.counted(asked):
+    with driver.within(asked):
         yield
 
 
@@ -56,8 +48,3 @@ def watch(points):
 
 
 of_one_machine, driver.watch = driver.watch, watch
-
-if __name__ == "__main__":
-    for name in LIBRARIES:
-        import_module(name)
-    warm.serve(of_a_host, driver.told)
