@@ -9,6 +9,7 @@ import certifi
 import pytest
 
 from runner import redaction
+from tests import short_form
 from tests.laid_out import copy_layouts
 from tests.postgresql import PROGRAMS, cluster, url_of
 from tests.prepared import prepare
@@ -29,7 +30,12 @@ SHORT = ("tests/examples/", "tests/unit/")
 """The cases of a test go to a worker together: a message for each takes as long as some of them."""
 
 
+def is_long_form(config):
+    return "slow" in config.getoption("markexpr") or os.environ.get("SFRUNNER_SLOW") == "1"
+
+
 def pytest_configure(config):
+    short_form.is_long = is_long_form(config)
     gc.disable()  # while tests are collected: most of what is made then lives to the end
     prepare(config)
     ssl.create_default_context = _of_machine_once(ssl.create_default_context)
@@ -94,8 +100,7 @@ def _no_secrets_of_other_tests(monkeypatch):
 def pytest_collection_modifyitems(config, items):
     # Tests of units are the shortest: run last, they let all workers end together.
     items.sort(key=lambda item: item.nodeid.startswith("tests/unit/"))
-    asked = "slow" in config.getoption("markexpr") or os.environ.get("SFRUNNER_SLOW") == "1"
-    if asked:
+    if short_form.is_long:
         return
     slow = [item for item in items if "slow" in item.keywords]
     if any("::" in each for each in config.args):  # somebody asks for tests by their names

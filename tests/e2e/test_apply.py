@@ -3,7 +3,7 @@
 import csv
 from pathlib import Path
 
-from tests.e2e.apis import BOTH, OVER_BULK, OVER_REST
+from tests.e2e.apis import OVER_BULK, OVER_REST
 from tests.e2e.saved_plans import ACCOUNTS, SIMPLE, planned
 
 
@@ -18,7 +18,7 @@ def result_rows(ended, name, task="load"):
         return list(csv.DictReader(lines))
 
 
-@BOTH
+@OVER_REST
 def test_it_does_what_the_plan_says_and_a_second_plan_is_empty(bench, org, api):
     org.create("Account", Name="A same", ERP_Id__c="K1", Phone="1")
     org.create("Account", Name="B other", ERP_Id__c="K2", Phone="2", Score__c=2)

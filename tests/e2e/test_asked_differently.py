@@ -6,6 +6,7 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from tests.e2e.test_run_document import SCHEMA
+from tests.short_form import slow
 
 LOAD = """
 - name: load
@@ -44,7 +45,7 @@ def listed(bench):
     return (bench.folder / "out/list.csv").read_text().splitlines()[1:]
 
 
-@pytest.mark.parametrize("words", [("-t", "list"), ("-p", "like=n 3", "-t", "list")])
+@pytest.mark.parametrize("words", [("-p", "like=n 3", "-t", "list"), *slow((("-t", "list"),))])
 def test_the_old_run_is_finished_and_then_the_new_one_runs(bench, died, words):
     old = died("-p", "like=n 1")
     ended = bench.run("run", "job.yaml", *words, "-o", "json")
@@ -90,7 +91,7 @@ def test_text_and_quiet_tell_both(bench, died):
     assert f"warning: run {old} did not finish" in ended.err
 
 
-@pytest.mark.parametrize("words", [("-p", "like=none"), ("-t", "list", "-t", "load")])
+@pytest.mark.parametrize("words", [("-p", "like=none"), *slow((("-t", "list", "-t", "load"),))])
 def test_what_is_asked_in_other_words_is_the_same(bench, died, words):
     old = died()
     ended = bench.run("run", "job.yaml", *words, "-o", "json")

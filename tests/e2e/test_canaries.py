@@ -14,6 +14,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from runner.cli.app import app
+from tests.e2e.apis import OVER_BULK
 
 ACCESS = "00D5g00000ABCDE!AQ.canary.access.0001"
 REFRESH = "5Aep861canary.refresh.0002"
@@ -254,7 +255,7 @@ def repeating(token):
     return f"seen {token}, {b64encode(dump.encode()).decode()}, {token.encode().hex()}"
 
 
-@pytest.mark.parametrize("api", ["rest", "bulk"])
+@OVER_BULK
 def test_a_message_that_repeats_the_token_is_masked_in_every_file(bench, org, api):
     bench.write("a.csv", "Name,Tier__c\nn1,Tin\nn2,Tin\n")
     message = repeating(org.token)

@@ -4,7 +4,8 @@ import csv
 
 import pytest
 
-from tests.e2e.apis import BOTH, OVER_BULK, OVER_REST
+from tests.e2e.apis import OVER_BULK, OVER_REST
+from tests.short_form import slow
 
 LOAD = """
 - name: load
@@ -22,7 +23,7 @@ def rows_of(bench, status, task="load"):
         return list(csv.DictReader(rows))
 
 
-@BOTH
+@OVER_REST
 def test_later_rows_of_a_key_fail_and_name_the_first(bench, org, api):
     bench.write("a.csv", ROWS)
     ended = bench.run("run", bench.job(LOAD % ("a.csv", api)), "-o", "json")
@@ -67,7 +68,7 @@ def test_a_recap_tells_rows_that_failed_from_rows_that_were_left_out(bench, org,
 
 
 @OVER_BULK
-@pytest.mark.parametrize(("wanted", "name"), [("first", "first"), ("last", "third")])
+@pytest.mark.parametrize(("wanted", "name"), [("last", "third"), *slow(("first", "first"))])
 def test_the_job_says_which_row_of_a_key_counts(bench, org, api, wanted, name):
     given = ROWS.replace(",blank\n,blank too\n", "")
     job = LOAD % ("'-'", api) + f"  duplicates: {wanted}\n  max_failures: 0\n  results: out\n"

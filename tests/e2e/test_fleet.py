@@ -233,10 +233,12 @@ def test_a_second_ctrl_c_leaves_at_once_and_says_how_to_go_on(project):
     org.go_on()
 
 
-def test_a_worker_that_is_shut_down_hands_its_job_on(tmp_path, warm, serve_org):
-    with cluster_in(tmp_path, 0) as (address, _):
+def test_a_worker_that_is_shut_down_hands_its_job_on_and_a_dead_scheduler_leaves_runs_to_resume(
+    tmp_path, warm, serve_org
+):
+    with cluster_in(tmp_path, 0) as (address, scheduler):
         project = Project(tmp_path, warm, address, serve_org)
-        org = project.org("one")
+        org, _ = project.org("one"), project.org("two")
         ended = project.run("one")
         assert ended.code == 5
         assert "has no workers" in ended.err
@@ -251,30 +253,22 @@ def test_a_worker_that_is_shut_down_hands_its_job_on(tmp_path, warm, serve_org):
         org.go_on()
         with worker_of(address, tmp_path, "--no-nanny"):
             out, err = process.communicate()
-        assert process.returncode == 0, err
-        assert json.loads(out)["run_id"] == run["run_id"]
-        assert names(org) == ["Acme", "Bcme"]
-        project.end()
+            assert process.returncode == 0, err
+            assert json.loads(out)["run_id"] == run["run_id"]
+            assert names(org) == ["Acme", "Bcme"]
 
-
-def test_a_scheduler_that_dies_leaves_runs_to_resume(tmp_path, warm, serve_org):
-    with ExitStack() as stack:
-        address, scheduler = stack.enter_context(cluster_in(tmp_path, 0))
-        stack.enter_context(worker_of(address, tmp_path, "--no-nanny"))
-        project = Project(tmp_path, warm, address, serve_org)
-        project.bench.env["DASK_DISTRIBUTED__COMM__TIMEOUTS__CONNECT"] = "8s"
-        org, _ = project.org("one"), project.org("two")
-        org.stall_jobs()
-        process = project.bench.begin("run", "one", "two", "--on", address, "-o", "json", "-v")
-        until_stalled(process)
-        scheduler.kill()
-        out, err = process.communicate()
-        assert process.returncode == 1, err
-        assert f"The scheduler at {address} does not answer; trying again for a while." in err
-        assert f"The scheduler at {address} has lost this job" in out + err
-        assert "Not started: " in out + err
-        assert "Traceback" not in err
-        org.go_on()
+            project.bench.env["DASK_DISTRIBUTED__COMM__TIMEOUTS__CONNECT"] = "8s"
+            org.stall_jobs()
+            process = project.bench.begin("run", "one", "two", "--on", address, "-o", "json", "-v")
+            until_stalled(process)
+            scheduler.kill()
+            out, err = process.communicate()
+            assert process.returncode == 1, err
+            assert f"The scheduler at {address} does not answer; trying again for a while." in err
+            assert f"The scheduler at {address} has lost this job" in out + err
+            assert "Not started: " in out + err
+            assert "Traceback" not in err
+            org.go_on()
         project.end()
 
 

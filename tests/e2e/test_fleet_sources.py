@@ -20,6 +20,7 @@ from runner.state.paths import state_at
 from runner.state.run_records import RunRequest
 from tests import postgresql
 from tests.e2e.fleets import Project, cluster_in, worker_of
+from tests.short_form import slow
 
 PARTS = """
 - name: load
@@ -90,7 +91,7 @@ def runs_alone_and_together(project, told, *, kills=""):
     return Path(expected["results"]), end
 
 
-@pytest.mark.parametrize("kills", ["", "of another"])
+@pytest.mark.parametrize("kills", ["of another", *slow("")])
 def test_a_large_source_is_staged_by_several_workers(project, tmp_path, monkeypatch, kills):
     monkeypatch.chdir(project.bench.folder)
     expected, end = runs_alone_and_together(project, tmp_path / "told", kills=kills)

@@ -7,7 +7,9 @@ import deltalake
 import duckdb
 import pytest
 
+from tests.e2e.apis import OVER_BULK
 from tests.e2e.extracts import SELECT, Table, Time, notes, ran, task
+from tests.short_form import slow
 
 APIS = pytest.mark.parametrize("api", ["rest", "bulk"])
 
@@ -22,7 +24,7 @@ def time(org):
     return Time(org)
 
 
-@APIS
+@OVER_BULK
 def test_each_run_brings_what_has_changed_since_and_nothing_twice(bench, org, table, time, api):
     job = bench.job(task(more=f"api: {api}, "))
     first = org.create("Account", Name="A")
@@ -43,7 +45,7 @@ def test_each_run_brings_what_has_changed_since_and_nothing_twice(bench, org, ta
     assert ran(bench, job).task("changes")["counts"]["written"] == 0
 
 
-@pytest.mark.parametrize("name", ["a.csv", "a.jsonl", "a.parquet"])
+@pytest.mark.parametrize("name", ["a.csv", *slow("a.jsonl", "a.parquet")])
 def test_changes_are_merged_into_files(bench, org, time, name):
     merged = f"{{file: {name}, mode: merge, key: Id}}"
     job = bench.job(
@@ -132,8 +134,8 @@ def test_a_run_that_fails_does_not_move_the_watermark(bench, org, table, time):
     "changed",
     [
         {"query": "SELECT Id, Name, Phone, SystemModstamp FROM Account"},
-        {"query": f"{SELECT} WHERE Name LIKE 'A%'"},
         {"table": "b"},
+        *slow({"query": f"{SELECT} WHERE Name LIKE 'A%'"}),
     ],
 )
 def test_another_query_or_target_starts_with_a_full_extract(bench, org, table, time, changed):
@@ -243,8 +245,10 @@ def test_columns_that_change_without_the_stamp_are_named(bench, org, table, time
 DELETED = "SELECT Id, Name, IsDeleted, SystemModstamp FROM Account"
 
 
-@pytest.mark.parametrize("hard", [False, True])
-@pytest.mark.parametrize("deletes", ["remove", "flag"])
+@pytest.mark.parametrize(
+    ("deletes", "hard"),
+    [("remove", True), ("flag", False), *slow(("remove", False), ("flag", True))],
+)
 def test_deletions_reach_the_target_even_after_the_recycle_bin(bench, org, time, hard, deletes):
     target = f"{{file: a.csv, mode: merge, key: Id, deletes: {deletes}}}"
     job = bench.job(

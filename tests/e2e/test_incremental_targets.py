@@ -6,6 +6,7 @@ import duckdb
 import pytest
 
 from tests.e2e.extracts import APPEND, Table, Time, notes, ran, task
+from tests.short_form import slow
 
 
 @pytest.fixture
@@ -18,7 +19,7 @@ def time(org):
     return Time(org)
 
 
-@pytest.mark.parametrize("mode", ["append", "merge, key: Id"])
+@pytest.mark.parametrize("mode", ["append", *slow("merge, key: Id")])
 def test_another_machine_goes_on_where_the_database_says(bench, org, time, table, mode):
     job = bench.job(task().replace("mode: append", f"mode: {mode}"))
     first = org.create("Account", Name="A")
@@ -69,7 +70,7 @@ def test_a_duckdb_file_is_merged_with_from_the_ledgers_watermark(bench, org, tim
         assert link.execute("SELECT Name FROM a ORDER BY Name").fetchall() == [("A",), ("B",)]
 
 
-@pytest.mark.parametrize("kind", ["file", "table"])
+@pytest.mark.parametrize("kind", ["file", *slow("table")])
 def test_a_target_with_the_rows_of_another_org_is_refused(bench, org, time, table, kind):
     target = "{file: a.csv, mode: merge, key: Id}"
     declared = task() if kind == "table" else task().replace(APPEND, target)

@@ -3,15 +3,23 @@
 import os
 import subprocess
 import sys
+from itertools import product
 
 import pytest
+
+from tests.short_form import short_form
 
 JOB = "- {name: list, query: SELECT Id FROM Account, to: out.csv}\n"
 CLASH = 'raise SystemExit("a module of the user was imported")\n'
 
 
-@pytest.mark.parametrize("place", ["PYTHONPATH", "the current folder"])
-@pytest.mark.parametrize("name", ["runner", "yaml", "httpx", "typer"])
+@pytest.mark.parametrize(
+    ("place", "name"),
+    short_form(
+        [*product(["PYTHONPATH", "the current folder"], ["runner", "yaml", "httpx", "typer"])],
+        [("PYTHONPATH", "yaml"), ("the current folder", "runner")],
+    ),
+)
 def test_modules_of_the_user_are_not_imported(bench, place, name):
     folder = bench.folder if place == "the current folder" else bench.folder / "scripts"
     bench.write(f"{folder.relative_to(bench.folder)}/{name}.py", CLASH)

@@ -9,6 +9,7 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from runner.job.schema.files import schema_of
+from tests.short_form import slow
 
 JOB = """
 - {name: accounts, create: Account, from: rows.csv, fields: {Name: name}}
@@ -104,7 +105,7 @@ def test_tests_are_chosen_by_name_and_reported_as_json(bench, tests):
     assert "-n 0 is not a number of tests." in wrong.err
 
 
-@pytest.mark.parametrize("processes", ["1", "2"])
+@pytest.mark.parametrize("processes", ["2", *slow("1")])
 def test_ctrl_c_ends_a_test_that_waits_and_leaves_nothing(bench, tests, processes):
     fault = "given: {faults: [{kind: status, method: POST, status: 503}]}"
     tests.write_text(

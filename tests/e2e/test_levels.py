@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.apis import BOTH, OVER_BULK, OVER_REST
+from tests.e2e.apis import OVER_BULK, OVER_REST
+from tests.short_form import slow
 
 JOB = """
 - name: load
@@ -41,8 +42,10 @@ def parents(org):
     return {row["ERP_Id__c"]: row["Parent"] and row["Parent"]["ERP_Id__c"] for row in rows}
 
 
-@BOTH
-@pytest.mark.parametrize("verb", ["upsert", "create"])
+@pytest.mark.parametrize(
+    ("api", "verb"),
+    [("rest", "upsert"), ("bulk", "create"), *slow(("rest", "create"), ("bulk", "upsert"))],
+)
 def test_parents_are_sent_before_their_children(bench, serve_org, api, verb):
     org = serve_org()
     org.create("Account", Name="Old", ERP_Id__c="OLD")

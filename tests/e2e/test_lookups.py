@@ -8,7 +8,8 @@ from urllib.parse import parse_qs
 
 import pytest
 
-from tests.e2e.apis import BOTH, OVER_BULK, OVER_REST
+from tests.e2e.apis import OVER_BULK, OVER_REST
+from tests.short_form import slow
 
 ORG = """\
 version: 1
@@ -46,7 +47,7 @@ def contacts(org):
     }
 
 
-@BOTH
+@OVER_REST
 def test_a_row_gets_the_id_of_the_record_that_it_names(bench, serve_org, api):
     org = serve_org(org_file=ORG)
     org.create("Account", Name="Acme", BillingCity="Bonn", Active__c=True)
@@ -377,7 +378,7 @@ def lookups_of(bench, org, job, *words):
     [
         ("- {name: other, create: Lead, from: l.csv}", [["Two"]]),
         ("- {name: other, create: Account, from: a.csv}", [["ONE", "Two"]]),
-        ("- {name: other, delete: Task, from: t.csv}", [["ONE", "Two"]]),
+        *slow(("- {name: other, delete: Task, from: t.csv}", [["ONE", "Two"]])),
     ],
 )
 def test_what_was_looked_up_is_not_asked_for_again(bench, serve_org, between, second):

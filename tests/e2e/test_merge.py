@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.proxy import Proxy
+from tests.short_form import slow
 
 MERGE = """
 - name: duplicates
@@ -150,7 +151,7 @@ def test_an_empty_list_is_nothing_to_do(bench, org):
     assert (ended.code, counts(ended, "read", "merged")) == (0, (0, 0)), ended.err
 
 
-@pytest.mark.parametrize("batch_size", ["2", "200"])
+@pytest.mark.parametrize("batch_size", ["2", *slow("200")])
 def test_merges_whose_answer_was_lost_are_recognised(bench, org, batch_size):
     a, *others = contacts(org, "abcde")
     listed(bench, *((a, each) for each in others))

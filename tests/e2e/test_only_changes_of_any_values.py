@@ -9,6 +9,8 @@ import pytest
 from hypothesis import HealthCheck, Phase, example, given, settings
 from hypothesis import strategies as st
 
+from tests.short_form import slow
+
 ORG_FILE = """\
 version: 1
 objects:
@@ -188,8 +190,10 @@ HARD = [
 ]
 
 
-@pytest.mark.parametrize("api", ["rest", "bulk"])
-@pytest.mark.parametrize("blank", ["keep", "clear"])
+@pytest.mark.parametrize(
+    ("api", "blank"),
+    [("rest", "clear"), ("bulk", "keep"), *slow(("rest", "keep"), ("bulk", "clear"))],
+)
 def test_every_spelling_is_compared_as_it_would_be_stored(things, api, blank):
     things.check(HARD, blank, api)
 

@@ -5,7 +5,7 @@ import zipfile
 
 import pytest
 
-from tests.e2e.apis import BOTH, OVER_REST
+from tests.e2e.apis import OVER_BULK, OVER_REST
 from tests.e2e.conftest import Bench
 
 ORG = """\
@@ -100,7 +100,7 @@ def found(org):
     }
 
 
-@BOTH
+@OVER_BULK
 def test_a_copy_is_equal_by_external_ids(bench, prod, sandbox, api):
     seed(prod)
     written = job(bench, each=f"api: {api}")

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from jsonschema import Draft202012Validator
 
-from tests.e2e.apis import BOTH, OVER_REST
+from tests.e2e.apis import OVER_BULK, OVER_REST
 
 SCHEMA = json.loads(
     (Path(__file__).parents[2] / "schemas" / "plan.schema.json").read_text(encoding="utf-8")
@@ -30,7 +30,7 @@ def files_of(folder):
     return {path: path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}
 
 
-@BOTH
+@OVER_BULK
 def test_it_tells_creates_updates_and_refusals_and_writes_nothing(bench, org, api):
     org.create("Account", Name="Same", ERP_Id__c="K1", Phone="1")
     other = org.create("Account", Name="Other", ERP_Id__c="K2", Phone="2")

@@ -3,6 +3,8 @@
 import pytest
 from openpyxl import Workbook
 
+from tests.short_form import slow
+
 TWO = """
 - name: first
   create: Account
@@ -48,7 +50,7 @@ def of_task(_bench):
     return "{task: found}"
 
 
-@pytest.mark.parametrize("make", [excel, sql, packed, pattern, of_task])
+@pytest.mark.parametrize("make", [pattern, of_task, *slow(excel, sql, packed)])
 def test_a_problem_of_a_late_task_is_shown_in_full_everywhere(bench, org, make):
     bench.write("a.csv", "Name\nx\n")
     tasks = TWO.format(source=make(bench))

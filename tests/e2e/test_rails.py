@@ -5,6 +5,8 @@ from dataclasses import replace
 
 import pytest
 
+from tests.short_form import slow
+
 UPSERT = """
 - name: people
   upsert: Account
@@ -266,7 +268,7 @@ CHANGES = """
 """
 
 
-@pytest.mark.parametrize("only", ["true", "false"])
+@pytest.mark.parametrize("only", ["true", *slow("false")])
 def test_records_that_hold_everything_already_do_not_count(bench, org, only):
     loaded(bench, org)
     write_people(bench, [(key, f"{name}!", phone) for key, name, phone in PEOPLE[:3]] + PEOPLE[3:])

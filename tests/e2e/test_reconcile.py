@@ -8,6 +8,9 @@ import duckdb
 import pytest
 import sqlalchemy
 
+from tests.e2e.apis import OVER_REST
+from tests.short_form import short_form
+
 SELECT = "SELECT Id, Name, SystemModstamp FROM Account"
 DELETED = "SELECT Id, Name, IsDeleted, SystemModstamp FROM Account"
 MERGED = "mode: merge, key: Id"
@@ -125,7 +128,7 @@ def in_org(org):
     return sorted((row["Id"], row["Name"]) for row in org.rows("SELECT Id, Name FROM Account"))
 
 
-@pytest.mark.parametrize("kind", TARGETS)
+@pytest.mark.parametrize("kind", short_form(TARGETS, ["a.csv", "folder", "sqlite", "postgresql"]))
 def test_what_differs_is_repaired(bench, org, passes, request, kind):
     urls = {
         "sqlite": f"sqlite:///{bench.folder / 't.db'}",
@@ -177,7 +180,7 @@ def test_an_option_reconciles_once_and_says_what_differed(bench, org, passes):
     assert "missing 1  surplus 1  outdated 1" in bench.run("show", "last").out
 
 
-@pytest.mark.parametrize("api", ["rest", "bulk"])
+@OVER_REST
 def test_a_record_that_leaves_the_condition_leaves_the_target(bench, org, passes, api):
     query = f"{SELECT} a WHERE a.Name LIKE 'A%' ORDER BY Name"
     job = bench.job(task(query=query, more=f"reconcile: true, api: {api}, "))

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.apis import BOTH, OVER_BULK, OVER_REST
+from tests.e2e.apis import OVER_BULK, OVER_REST
 
 DETAILS = """\
 version: 1
@@ -42,7 +42,7 @@ def counts(ended, *names, task="load"):
     return tuple(found[name] for name in names)
 
 
-@BOTH
+@OVER_BULK
 def test_update_and_delete_by_external_id(bench, serve_org, api):
     org = serve_org(org_file=KEYS)
     one = org.create("Account", Name="One", Code__c="a1", Phone="1")

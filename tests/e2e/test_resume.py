@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.conftest import Bench
+from tests.short_form import slow
 
 LOAD = """
 - name: load
@@ -49,7 +50,7 @@ def stalled_org(org):
 
 
 @pytest.mark.parametrize(
-    ("number", "code"), [(signal.SIGKILL, -9), (signal.SIGTERM, 143), (signal.SIGINT, 130)]
+    ("number", "code"), [(signal.SIGKILL, -9), (signal.SIGTERM, 143), *slow((signal.SIGINT, 130))]
 )
 def test_a_stopped_run_is_resumed_and_its_job_not_sent_again(bench, stalled_org, number, code):
     write_rows(bench)

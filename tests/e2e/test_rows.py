@@ -3,7 +3,7 @@
 import csv
 from pathlib import Path
 
-from tests.e2e.apis import BOTH, OVER_BULK, OVER_REST
+from tests.e2e.apis import OVER_BULK, OVER_REST
 
 
 def result_rows(ended, kind, task="load"):
@@ -18,7 +18,7 @@ def counts(ended, *names, task="load"):
     return tuple(found[name] for name in names)
 
 
-@BOTH
+@OVER_BULK
 def test_outer_white_space_makes_no_other_key_and_no_value(bench, org, api):
     org.create("Account", Name="Alpha", ERP_Id__c="A1", Phone="1")
     parent = org.create("Account", Name="Beta", ERP_Id__c="\u00a0B1", Phone="2")

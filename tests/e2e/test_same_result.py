@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.short_form import slow
+
 HARD = (
     "no,name,active,since,checked,score,staff,site,notes,parent\n"
     "E1,Plain,true,2020-02-29,2024-05-01T10:00:00+02:00,1.50,10,https://a.example,one,\n"
@@ -77,7 +79,7 @@ def result_files(ended):
     return found
 
 
-@pytest.mark.parametrize("blank", ["keep", "clear"])
+@pytest.mark.parametrize("blank", ["clear", *slow("keep")])
 def test_rest_and_bulk_leave_the_same_org_and_the_same_files(bench, serve_org, blank):
     rest_records, rest_counts, rest_files = load(bench, serve_org, "rest", blank)
     bulk_records, bulk_counts, bulk_files = load(bench, serve_org, "bulk", blank)

@@ -6,6 +6,8 @@ import signal
 
 import pytest
 
+from tests.short_form import slow
+
 CREATE = "- name: load\n  create: Account\n  from: a.csv\n"
 PARAM = "params:\n  day: {type: date}\n"
 
@@ -142,7 +144,7 @@ def test_after_a_signal_no_further_job_starts(bench, serve_org, number, code, ou
     assert f"Not started: {others[0]}, {others[1]}." in named
 
 
-@pytest.mark.parametrize("output", ["text", "json"])
+@pytest.mark.parametrize("output", ["json", *slow("text")])
 def test_the_timeout_counts_for_all_jobs(bench, serve_org, output):
     org = serve_org("--bulk-pace-seconds", "60")
     bench.write("a.csv", "Name\nAcme\n")

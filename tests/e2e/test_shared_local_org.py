@@ -6,6 +6,8 @@ import subprocess
 
 import pytest
 
+from tests.short_form import slow
+
 LOAD = """
 - name: load
   create: Account
@@ -27,7 +29,7 @@ def finished(process, name):
     assert process.returncode == 0, told
 
 
-@pytest.mark.parametrize("ends", ["in order", "by a kill"])
+@pytest.mark.parametrize("ends", ["by a kill", *slow("in order")])
 def test_the_run_that_started_it_may_end_first(bench, ends):
     first, where = connected(bench, bench.job(LOAD, name="a.yaml"))
     second, also_where = connected(bench, bench.job(LOAD, name="b.yaml"))

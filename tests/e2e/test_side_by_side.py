@@ -7,6 +7,7 @@ import threading
 import pytest
 
 from tests.e2e.proxy import Proxy
+from tests.short_form import slow
 
 ROWS = 40
 SECONDS = 120
@@ -124,7 +125,7 @@ def test_one_at_a_time_gives_the_same(bench, org, make_gate):
     assert tables[0] == tables[1]
 
 
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGKILL, -9)])
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), *slow((signal.SIGKILL, -9))])
 def test_tasks_under_way_are_all_resumed(bench, org, make_gate, number, code):
     gate = make_gate(together=False)
     job = bench.job(ACCOUNTS + CONTACTS + AFTER, connection=gate.connection)

@@ -6,6 +6,7 @@ from dataclasses import replace
 import pytest
 
 from runner.state.locks import target_locks
+from tests.short_form import slow
 
 TASKS = """
 - name: people
@@ -81,7 +82,9 @@ def test_what_is_left_of_one_target_is_not_resumed_by_another(bench, orgs):
     assert counts(orgs) == [2, 0, 2]
 
 
-@pytest.mark.parametrize("verb", ["run", "plan", "check", "validate", "whoami", "login", "logout"])
+@pytest.mark.parametrize(
+    "verb", ["run", "login", *slow("plan", "check", "validate", "whoami", "logout")]
+)
 def test_an_unknown_target_is_an_error_with_those_there_are(bench, orgs, verb):
     ended = bench.run(verb, job(bench, orgs), "--target", "prd")
     assert ended.code == 2, ended.err

@@ -8,6 +8,9 @@ import sqlite3
 
 import pytest
 
+from tests.e2e.apis import OVER_REST
+from tests.short_form import slow
+
 ALL_VERBS = """
 - name: renamed
   update: Account
@@ -98,7 +101,7 @@ def test_records_that_cannot_be_deleted_are_left_and_the_others_undone(bench, se
     assert "Mark it as External ID in Setup.\n" in bench.run("check", keyed).out
 
 
-@pytest.mark.parametrize("api", ["rest", "bulk"])
+@OVER_REST
 def test_everything_is_as_it_was(bench, org, api):
     """All verbs together; null comes back as null, and a second undo finds nothing to do."""
     before, run_id = a_run_of_all_verbs(bench, org, api)
@@ -263,7 +266,7 @@ def last_run_but_one(bench):
     return json.loads(bench.run("history", "-o", "json").out)["runs"][1]["run_id"]
 
 
-@pytest.mark.parametrize(("answer", "code", "left"), [("n", 8, 1), ("y", 0, 0)])
+@pytest.mark.parametrize(("answer", "code", "left"), [("y", 0, 0), *slow(("n", 8, 1))])
 def test_a_person_is_asked_on_a_terminal(bench, org, answer, code, left):
     write_csv(bench, "a.csv", "LastName", ("Ada",))
     job = bench.job("- {name: a, create: Contact, from: a.csv}")

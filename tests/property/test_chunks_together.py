@@ -1,6 +1,6 @@
 """Chunks that are checked together, as bytes, are those that mapping value by value gives."""
 
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 from pytest import MonkeyPatch  # noqa: PT013 - hypothesis takes no fixture
@@ -10,6 +10,7 @@ from runner.tables.field_types import MappedColumn
 from runner.tables.staging import as_is_bytes
 from tests.luajit_choice import compile_always, compile_never
 from tests.property.staged_chunks import FIELDS, ODD, USUAL, staged
+from tests.short_form import sampled
 
 odd_rows = st.tuples(*(st.sampled_from(ODD[each.field]) for each in FIELDS))
 COMPUTED = (None, "upper(text)", "k || chr(13) || '!'", "CASE WHEN sum > '5' THEN day END")
@@ -21,7 +22,7 @@ places = st.dictionaries(st.integers(0, ROWS - 1), odd_rows, max_size=3)
 USUALLY = {"line_end": "\n", "blank": Blank.KEEP, "is_cut": False, "computed": None}
 
 
-@settings(max_examples=8, deadline=None)
+@sampled(3)
 @given(
     odd=places,
     is_compiled=st.booleans(),

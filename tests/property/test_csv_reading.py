@@ -17,6 +17,7 @@ import runner.tables
 from runner.tables.database import UnreadableRowsError
 from runner.tables.sources import csv_pieces
 from runner.tables.sources.csv_pieces import pieces, with_rows
+from tests.short_form import slow
 
 MB = 1_000_000
 PHRASES = ("x,y,z\n", "one, two\n", "\n", "\r\n", '"', '""', '",\n"', "; ", "\t|", "ü€𝄞", "word ")
@@ -71,8 +72,15 @@ def by_duckdb(file: Path, columns: int, threads: int) -> tuple[int, int, int]:
         )
 
 
-@pytest.mark.parametrize("threads", [1, 2])
-@pytest.mark.parametrize(("seed", "most_characters"), [(1, 300), (2, 3_000), (3, 30_000)])
+@pytest.mark.parametrize(
+    ("seed", "most_characters", "threads"),
+    [
+        (1, 300, 2),
+        (2, 3_000, 1),
+        (3, 30_000, 2),
+        *slow((1, 300, 1), (2, 3_000, 2), (3, 30_000, 1)),
+    ],
+)
 def test_a_file_is_read_as_python_reads_it(tmp_path, monkeypatch, seed, most_characters, threads):
     monkeypatch.setattr("runner.tables.sources.chunks.CHUNK_BYTES", 2 * MB)
     columns = write_rows(tmp_path / "rows.csv", seed, 5, most_characters)

@@ -3,7 +3,7 @@
 import csv
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
 
 from runner.job.endpoints import FileFormat, FileShape
@@ -14,6 +14,7 @@ from runner.tables.targets.file import write_file
 from runner.tables.targets.json_lines import write_json_lines
 from runner.tables.targets.rest_rows import QueryColumn
 from tests.luajit_choice import compile_always, compile_never
+from tests.short_form import sampled
 
 pytestmark = pytest.mark.skipif(not can_compile(), reason="no LuaJIT")
 COLUMNS = (
@@ -46,9 +47,7 @@ CELLS = (
     st.sampled_from(["", "2026-11-30"]),
 )
 RARE = ("\x01", "\x1f", "\x0b", "x\x1e")
-PLAIN = settings(
-    max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+PLAIN = sampled(40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 def bulk_file(folder, rows, columns=COLUMNS):

@@ -13,6 +13,7 @@ from runner.tables.field_types import FieldKind, MappedColumn
 from runner.tables.sources import chunks
 from runner.tables.staging.parts import Part
 from runner.tables.staging.rows import StagedRows
+from tests.short_form import sampled
 
 cells = st.text(st.sampled_from('ab"\n,\r é😀'), max_size=12)
 quantities = st.sampled_from(["1", "22", "1e2", "lots", ""])
@@ -28,7 +29,7 @@ def read(part: Part) -> list[list[str]]:
     return list(csv.reader(io.StringIO(b"".join(part.content.pieces()).decode(), newline="")))
 
 
-@settings(max_examples=25, deadline=None)
+@sampled(15)
 @given(
     rows=st.lists(st.tuples(cells, quantities), max_size=60),
     max_bytes=st.integers(100, 600),

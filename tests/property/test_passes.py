@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from runner.job.choices import Blank
@@ -20,6 +20,7 @@ from runner.tables.staging.mapping import (
     passed_on,
     staging_query,
 )
+from tests.short_form import sampled
 
 COLUMNS = (
     MappedColumn("Key__c", "a", required=True, tells_case=True),
@@ -70,7 +71,7 @@ def mapped(tmp_path_factory) -> Iterator[tuple[Database, tuple[ColumnMapping, ..
     database.close()
 
 
-@settings(max_examples=20)
+@sampled(10)
 @given(
     st.lists(st.tuples(*(VALUES for _ in SOURCE)), min_size=1, max_size=40), st.sampled_from(Blank)
 )
@@ -102,7 +103,7 @@ AS_SENT = (
 MOSTLY_BLANK = st.none() | st.none() | st.sampled_from(AS_SENT) | VALUES
 
 
-@settings(max_examples=40)
+@sampled(15)
 @given(
     st.lists(st.tuples(*(MOSTLY_BLANK for _ in SOURCE)), min_size=1, max_size=40),
     st.sampled_from(Blank),

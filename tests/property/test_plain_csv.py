@@ -5,7 +5,7 @@ from pathlib import Path
 
 import duckdb
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from runner.job.endpoints import FileFormat, FileShape, FileSource
@@ -15,6 +15,7 @@ from runner.tables.plain_csv import is_plain, record_ends, records_of
 from runner.tables.results.row_results import RowResults
 from runner.tables.sql import CsvDialect, copy_csv, read_records
 from runner.tables.staging.rows import StagedRows
+from tests.short_form import sampled
 
 VALUES = ("a", " ", "", "é", '"', '""', "#", "\n", "\n\n", ",", '"b"', '"x,y"', '"x\ny"', '"#"',
           '"",', "\ufeff", "\0", "\r\n", "\r", "'", "#N/A", '"\n"')  # fmt: skip
@@ -39,7 +40,7 @@ def folder(tmp_path_factory) -> Path:
 @example("a#,b\n", 2)
 @example('a"b,"c"\n', 2)
 @example('1,"\n\n",2\n', 3)
-@settings(max_examples=150)
+@sampled(60)
 def test_plain_text_is_written_as_it_is(connection, folder, text, width):
     content = f"{text}\n".encode()
     file, to = folder / "read.csv", folder / "written.csv"
@@ -82,7 +83,7 @@ ends = st.sampled_from((*RowStatus, *[RowStatus.SUCCEEDED] * 3))
     delimiter=",",
     more=False,
 )
-@settings(max_examples=20)
+@sampled(10)
 def test_result_files_are_the_rows_as_duckdb_writes_them(
     connection, tmp_path_factory, rows, quoting, line_end, delimiter, more
 ):

@@ -5,7 +5,7 @@ import io
 import random
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from runner.job.endpoints import FileSource
@@ -15,6 +15,7 @@ from runner.tables.results.bulk_results import ResultFiles
 from runner.tables.results.row_results import RowResults
 from runner.tables.sources.csv import PLAIN_CSV
 from runner.tables.staging.rows import StagedRows
+from tests.short_form import sampled
 
 STATUSES = (RowStatus.SUCCEEDED, RowStatus.FAILED, RowStatus.UNPROCESSED)
 NAMES = st.sampled_from(("a", "", "x,\ny", "É"))
@@ -54,7 +55,7 @@ def answers(folder, sent, ends, header) -> ResultFiles:
 
 @pytest.mark.parametrize("keyed", [True, False])
 @given(rows=st.lists(st.tuples(NAMES, statuses), min_size=1, max_size=9), seed=st.integers())
-@settings(max_examples=12)
+@sampled(6)
 def test_order_changes_nothing(tmp_path_factory, keyed, rows, seed):
     folder = tmp_path_factory.mktemp("order")
     columns = [

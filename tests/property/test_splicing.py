@@ -1,6 +1,6 @@
 """Rows of which only some cells are computed are those that mapping value by value gives."""
 
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 from pytest import MonkeyPatch  # noqa: PT013 - hypothesis takes no fixture
@@ -10,6 +10,7 @@ from runner.tables.field_types import FieldKind, MappedColumn
 from runner.tables.staging import as_is_bytes, splice
 from tests.luajit_choice import compile_always
 from tests.property.staged_chunks import FIELDS, ODD, USUAL, count_spliced, staged
+from tests.short_form import sampled
 
 KEY, *OTHERS = (replace(each, expression=f'"{each.field}"') for each in FIELDS)
 WORDS = {
@@ -62,7 +63,7 @@ ALL = tuple(MORE)
 IN_ORDER = ("upper", "text", "noted", "sum", "ok", "day", "yes", "no", "trimmed")
 
 
-@settings(max_examples=6, deadline=None)
+@sampled(2)
 @given(
     fields=st.lists(st.sampled_from(ALL), min_size=1, unique=True),
     odd=st.dictionaries(st.integers(0, ROWS - 1), odd_rows(), max_size=3),

@@ -8,7 +8,7 @@ from datetime import date, datetime, timedelta, timezone
 from decimal import Decimal
 from pathlib import Path
 
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from runner.job.endpoints import FileFormat, FileShape, FileSource
@@ -16,6 +16,7 @@ from runner.outcome import RowResult, RowStatus
 from runner.tables.field_types import TRIMMED_BY_THE_ORG, FieldKind, MappedColumn
 from runner.tables.results.row_results import RowResults
 from runner.tables.staging.rows import StagedRows
+from tests.short_form import sampled
 
 TRAPS = [
     '"',
@@ -99,7 +100,7 @@ def fields(kind=FieldKind.TEXT):
     return [MappedColumn("A__c", "a", kind), MappedColumn("B__c", "b", kind)]
 
 
-@settings(max_examples=30, deadline=None)
+@sampled(12)
 @example([("\ufeff", "")], "\n")
 @example([("\ufeffa", "b"), ("c", "\ufeff")], "\r\n")
 @given(rows_of_text, st.sampled_from(["\n", "\r\n"]))
@@ -121,7 +122,7 @@ def test_text_arrives_whole_over_both_apis_and_in_result_files(rows, line_end):
         assert [tuple(row[:2]) for row in told] == rows
 
 
-@settings(max_examples=20, deadline=None)
+@sampled(10)
 @given(rows_of_text)
 def test_text_arrives_whole_from_json_lines(rows):
     lines = (json.dumps({"a": a, "b": b}, ensure_ascii=n % 2 == 0) for n, (a, b) in enumerate(rows))
@@ -135,7 +136,7 @@ numbers = st.decimals(
 )
 
 
-@settings(max_examples=15, deadline=None)
+@sampled(8)
 @given(st.lists(numbers, min_size=1, max_size=20))
 @example([Decimal(123456789012345678), Decimal("0.000000000000000001")])
 def test_numbers_keep_every_digit(values):
@@ -149,7 +150,7 @@ def test_numbers_keep_every_digit(values):
         assert [Decimal(str(record["A__c"])) for record in records] == values
 
 
-@settings(max_examples=15, deadline=None)
+@sampled(8)
 @given(st.lists(st.dates(), min_size=1, max_size=20))
 @example([date(1, 1, 1), date(1700, 1, 1), date(4000, 12, 31), date(9999, 12, 31)])
 def test_dates_are_never_moved(days):
@@ -167,7 +168,7 @@ moments = st.datetimes(
 )
 
 
-@settings(max_examples=15, deadline=None)
+@sampled(8)
 @given(st.lists(moments, min_size=1, max_size=20))
 def test_moments_stay_the_same_moment(times):
     times = [t.replace(microsecond=t.microsecond // 1000 * 1000) for t in times]

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import duckdb
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 from pytest import MonkeyPatch  # noqa: PT013 - hypothesis takes no fixture
 
@@ -22,6 +22,7 @@ from runner.tables.staging import rows as staged_rows
 from runner.tables.staging.duplicates import settle_duplicates
 from runner.tables.staging.plain_expressions import OddValueError, changed_case, computation
 from runner.tables.staging.rows import StagedRows
+from tests.short_form import sampled
 
 ORDINARY = {
     "k": ("K1", "k2", "é3", "k 4", "k5", "k6", "k7", "k8"),
@@ -72,7 +73,7 @@ odd_cells = st.dictionaries(
 )
 
 
-@settings(max_examples=25)
+@sampled(10)
 @given(
     rows=rows,
     odd=odd_cells,
@@ -194,7 +195,7 @@ ends = st.one_of(
 )
 
 
-@settings(max_examples=25)
+@sampled(10)
 @given(
     ended=st.lists(ends, min_size=1, max_size=60),
     step=st.sampled_from((1, -1, 2)),

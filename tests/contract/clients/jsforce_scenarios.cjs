@@ -1,11 +1,13 @@
-// What jsforce does against the local org; its test runs each scenario in a process of its own:
-//   NODE_PATH=…/node_modules ORG_URL=… ORG_TOKEN=… TAG=… node jsforce_scenarios.cjs crud
+// What jsforce does against the local org; prints what went wrong in which of the scenarios named:
+//   NODE_PATH=…/node_modules ORG_URL=… ORG_TOKEN=… node jsforce_scenarios.cjs crud query
 // TAG marks a scenario's own records, since the org is shared and never emptied.
 "use strict";
 const assert = require("node:assert/strict");
+const { randomUUID } = require("node:crypto");
 const jsforce = require("@jsforce/jsforce-node");
 
-const { ORG_URL, ORG_TOKEN, TAG } = process.env;
+const { ORG_URL, ORG_TOKEN } = process.env;
+let TAG;
 const PAGES_OF_200 = { "Sforce-Query-Options": "batchSize=200" };
 const AT_ONCE = { pollInterval: 50, pollTimeout: 60_000 };
 
@@ -334,8 +336,11 @@ const scenarios = {
   },
 };
 
-const [name] = process.argv.slice(2);
-scenarios[name]().catch((error) => {
-  console.error(error);
-  process.exit(1);
-});
+(async () => {
+  const wrong = {};
+  for (const name of process.argv.slice(2)) {
+    TAG = randomUUID().slice(-12);
+    await scenarios[name]().catch((error) => (wrong[name] = error.stack));
+  }
+  console.log(JSON.stringify(wrong));
+})();

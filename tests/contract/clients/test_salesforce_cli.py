@@ -8,11 +8,15 @@ import csv
 import hashlib
 import json
 import os
+import shlex
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+
+from runner.errors import SignInError
+from runner.login.salesforce_cli import auth_url
 
 # A command takes two seconds or more: a few of these tests run always, the others when asked.
 slow = pytest.mark.slow
@@ -96,6 +100,17 @@ def sf(signed_in):
 
 def contacts(tag, *names):
     return ("ERP_Id__c,LastName", *(f"{tag}-{n},{name}" for n, name in enumerate(names)))
+
+
+def test_the_cli_knows_the_question_of_a_login_and_its_refusal_is_told(signed_in, monkeypatch):
+    """`runner login --from-sf`: only a sign-in in a browser gives the CLI a token to hand over."""
+    cli, _ = signed_in
+    for name, value in {**SETTINGS, "HOME": str(cli.home)}.items():
+        monkeypatch.setenv(name, value)
+    environ = {**os.environ, "SFRUNNER_SF": shlex.join(map(str, cli.command))}
+    with pytest.raises(SignInError, match="web-based login") as refused:
+        auth_url("local", environ)
+    assert "--jwt" in refused.value.hint
 
 
 def test_org_login_access_token_knows_the_user_and_the_org(signed_in):

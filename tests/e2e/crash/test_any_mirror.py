@@ -9,6 +9,8 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_state_machine_as_test
 
+from tests.short_form import slow
+
 JOB = """
 - name: gold
   mirror: Account
@@ -230,7 +232,7 @@ def world(org, bench, killer):
     return World(org, bench, killer)
 
 
-@pytest.mark.parametrize(("api", "managed"), [("rest", "ledger"), ("bulk", "field")])
+@pytest.mark.parametrize(("api", "managed"), [("bulk", "field"), *slow(("rest", "ledger"))])
 def test_a_mirror_beside_people_is_killed_and_applied(world, api, managed):
     world.start(api, managed)
     world.create("Gold")

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.short_form import short_form, slow
+
 ROWS = 450
 DAMAGES = {
     "doubled": lambda content: content * 2,
@@ -72,13 +74,10 @@ def whole(org, ended):
 
 CASES = [
     ("rest", "rows/chunk-0.csv", "emptied"),
-    ("rest", "rows/chunk-0.rejected.csv", "emptied"),
-    ("rest", "rows/chunk-0.sent.csv", "doubled"),
     ("rest", "rows/index.json", "cut"),
     ("bulk", "rows/chunk-0.rejected.csv", "doubled"),
     ("bulk", "rows/chunk-0.sent.csv", "other bytes"),
     ("bulk", "parts/part-0001.succeeded.csv", "another Id"),
-    ("bulk", "parts/part-0002.succeeded.csv", "doubled"),
 ]
 FILES = {
     "rest": [f"rows/{each}" for each in ("chunk-0.csv", "chunk-0.rejected.csv")]
@@ -98,7 +97,7 @@ ALL = [
 
 @pytest.mark.parametrize(
     ("api", "file", "how"),
-    [*CASES, *(pytest.param(*each, marks=pytest.mark.slow) for each in ALL if each not in CASES)],
+    short_form(ALL, CASES),
 )
 def test_what_is_damaged_is_read_again(bench, org, killer, stopped, api, file, how):
     state = bench.folder / "state"
@@ -154,7 +153,7 @@ def test_rows_that_are_lost_and_now_others_are_not_sent(bench, org, killer, stop
     assert org.rows("SELECT COUNT(Id) n FROM Contact") == [{"n": 40}]
 
 
-@pytest.mark.parametrize("lost", ["rows/chunk-0.sent.csv", "rows", "rows/index.json", "."])
+@pytest.mark.parametrize("lost", ["rows/chunk-0.sent.csv", ".", *slow("rows", "rows/index.json")])
 def test_damaged_rows_of_a_plan_are_not_read_from_the_source(bench, org, killer, lost):
     state = bench.folder / "state"
     bench.write("a.csv", "Name\na\nb\n")
@@ -183,7 +182,7 @@ def test_damaged_rows_of_a_plan_are_not_read_from_the_source(bench, org, killer,
     assert "make the plan again" in second["hint"]
 
 
-@pytest.mark.parametrize("folder", ["rows", "staging"])
+@pytest.mark.parametrize("folder", ["rows", *slow("staging")])
 def test_files_deleted_during_a_run_do_not_make_its_rows_unprocessed(bench, org, folder):
     org.stall_jobs()
     rows = [*(f"n {n},true" for n in range(10)), "x,maybe"]

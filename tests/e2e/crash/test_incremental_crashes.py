@@ -169,7 +169,7 @@ class Held:
 
 @pytest.mark.parametrize(
     ("kind", "number"),
-    [(each, 4) for each in TARGETS if each in IN_SUITE]
+    [(each, 3) for each in TARGETS if each in IN_SUITE]
     + [pytest.param(each, ROUNDS, marks=pytest.mark.slow) for each in TARGETS],
 )
 def test_a_target_is_as_the_org_however_often_the_extract_is_killed(

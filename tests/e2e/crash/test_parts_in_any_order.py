@@ -12,6 +12,7 @@ from sqlite3 import connect
 import pytest
 
 from tests.e2e.apis import OVER_BULK
+from tests.short_form import slow
 
 ROWS = 1_500
 PART = "- name: load\n  {verb}: Account\n{key}  from: a.csv\n  api: {api}\n{more}"
@@ -63,7 +64,7 @@ def faults(org):
     return set_faults
 
 
-@pytest.mark.parametrize("verb", ["create", "upsert"])
+@pytest.mark.parametrize("verb", ["create", *slow("upsert")])
 def test_a_resume_that_stops_early_accounts_for_later_parts(load, faults, verb):
     run = load(verb, broken=range(ROWS - 300, ROWS - 282))
     faults({"kind": "job_stalls", "nth": 1})
@@ -142,7 +143,7 @@ def test_a_run_that_is_abandoned_says_what_is_known_of_its_rows(load, org, kille
     assert " succeeded, 0 failed" in told
 
 
-@pytest.mark.parametrize("attempts", [1, 3])
+@pytest.mark.parametrize("attempts", [3, *slow(1)])
 def test_a_kill_right_after_a_job_was_aborted_leaves_no_row_in_doubt(load, org, bench, attempts):
     run = load("create", more=f"  concurrency: serial\n  retry: {{attempts: {attempts}}}\n")
     for point in range(30, 60):

@@ -5,6 +5,8 @@ import json
 
 import pytest
 
+from tests.short_form import slow
+
 GONE = b'[{"message":"invalid query locator","errorCode":"INVALID_QUERY_LOCATOR"}]'
 ONE = """
 - name: read
@@ -21,18 +23,24 @@ def load(bench, count):
     assert bench.run("run", job).code == 0
 
 
+GONE_RESULTS = {
+    "rest": ("rest", "-2000", 400, GONE),
+    "not found": ("bulk", "/results", 404, b'[{"message":"gone","errorCode":"NOT_FOUND"}]'),
+    "bulk": ("bulk", "/results", 400, GONE),
+}
+
+
 @pytest.mark.parametrize(
-    ("api", "part", "status", "body"),
+    ("answer", "times", "code"),
     [
-        ("rest", "-2000", 400, GONE),
-        ("bulk", "/results", 404, b'[{"message":"gone","errorCode":"NOT_FOUND"}]'),
-        ("bulk", "/results", 400, GONE),
+        ("rest", 1, 0),
+        ("not found", 1, 0),
+        ("bulk", 1000, 1),
+        *slow(("rest", 1000, 1), ("not found", 1000, 1), ("bulk", 1, 0)),
     ],
 )
-@pytest.mark.parametrize(("times", "code"), [(1, 0), (1000, 1)])
-def test_a_result_that_is_gone_is_read_once_more(
-    bench, org, proxy, api, part, status, body, times, code
-):
+def test_a_result_that_is_gone_is_read_once_more(bench, org, proxy, answer, times, code):
+    api, part, status, body = GONE_RESULTS[answer]
     load(bench, 2500)
     left = [times]
 

@@ -2,6 +2,8 @@
 
 import pytest
 
+from tests.short_form import slow
+
 JOB = """
 - name: load
   create: Account
@@ -15,7 +17,7 @@ def room_taken(bench):
     return sum(file.stat().st_size for file in (bench.state / "runs").rglob("*") if file.is_file())
 
 
-@pytest.mark.parametrize("ending", ["csv", "jsonl"])
+@pytest.mark.parametrize("ending", ["csv", *slow("jsonl")])
 def test_staging_stops_at_the_bound_and_a_resume_with_more_goes_on(bench, org, ending):
     filler = "x" * 200
     rows = [f"n{number:05} {filler}" for number in range(ROWS)]

@@ -10,6 +10,7 @@ from contextlib import closing
 import duckdb
 import pytest
 
+from tests.e2e.apis import OVER_BULK
 from tests.e2e.failures.test_damaged_answers import fill
 
 TO_DATABASE = """
@@ -90,7 +91,7 @@ def survives(bench, org, api, size_bytes):
     return code
 
 
-@pytest.mark.parametrize("api", ["rest", "bulk"])
+@OVER_BULK
 def test_a_full_disk_is_told_and_the_run_resumed(bench, org, api):
     assert survives(bench, org, api, 130_000) == 1
 

@@ -5,6 +5,8 @@ import random
 
 import pytest
 
+from tests.short_form import slow
+
 JOB = """
 - name: read
   query: SELECT Id, Name, Owner.Name, (SELECT Id, LastName FROM Contacts) FROM Account
@@ -99,7 +101,7 @@ def changes_one(seed, log):
     return change
 
 
-@seeds(3, 24)
+@seeds(2, 24)
 def test_no_answer_of_another_form_is_a_defect(bench, proxy, filled, seed):
     job = bench.job(JOB, connection=proxy.connection)
     for number in range(5):
@@ -127,23 +129,27 @@ HEADERS = {
 }
 
 
-@pytest.mark.parametrize("name", HEADERS)
-def test_no_header_is_a_defect(bench, proxy, filled, name):
-    job = bench.job(JOB, connection=proxy.connection)
-    for value in HEADERS[name]:
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        case
+        for name, (first, *others) in HEADERS.items()
+        for case in ((name, first), *slow(*((name, each) for each in others)))
+    ],
+)
+def test_no_header_is_a_defect(bench, proxy, filled, name, value):
+    def change(passing):
+        kept = {n: v for n, v in passing.headers.items() if n.lower() != name.lower()}
+        passing.headers = {**kept, name: value}
 
-        def change(passing, value=value):
-            kept = {n: v for n, v in passing.headers.items() if n.lower() != name.lower()}
-            passing.headers = {**kept, name: value}
-
-        proxy.change = change
-        ended = bench.run("run", job)
-        assert ended.code in CODES, (value, ended.err)
-        bench.run("resume", "--abandon")
+    proxy.change = change
+    ended = bench.run("run", bench.job(JOB, connection=proxy.connection))
+    assert ended.code in CODES, ended.err
+    assert "Traceback" not in ended.err
 
 
 @pytest.mark.parametrize(
-    "value", ["9" * 400, "Wed, 01 Jan 99999999999 00:00:00 GMT", "-5", "soon", "99999999999"]
+    "value", ["9" * 400, "soon", *slow("Wed, 01 Jan 99999999999 00:00:00 GMT", "-5", "99999999999")]
 )
 def test_no_retry_after_is_a_defect(bench, proxy, filled, value):
     def change(passing):
@@ -155,7 +161,7 @@ def test_no_retry_after_is_a_defect(bench, proxy, filled, value):
     assert ended.code == 5, ended.err
 
 
-@seeds(2, 12)
+@seeds(1, 12)
 def test_no_answer_to_whoami_is_a_defect(bench, proxy, filled, seed):
     job = bench.job(JOB, connection=proxy.connection)
     for number in range(5):

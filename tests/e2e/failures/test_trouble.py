@@ -1,11 +1,13 @@
 """What a run makes of an org, or a network, that does not behave."""
 
 import csv
+from itertools import product
 from pathlib import Path
 
 import pytest
 
-from tests.e2e.apis import BOTH, OVER_BULK, OVER_REST
+from tests.e2e.apis import OVER_BULK, OVER_REST
+from tests.short_form import short_form, slow
 
 LOAD = """
 - name: load
@@ -35,8 +37,13 @@ def rows_of(ended, kind):
         return list(csv.DictReader(lines))
 
 
-@BOTH
-@pytest.mark.parametrize("status", [500, 502, 503, 429])
+@pytest.mark.parametrize(
+    ("api", "status"),
+    short_form(
+        [*product(["rest", "bulk"], [500, 502, 503, 429])],
+        [("bulk", 500), ("rest", 503), ("bulk", 429)],
+    ),
+)
 def test_a_passing_outage_is_waited_out(bench, org, trouble, api, status):
     write_rows(bench, 300)
     trouble(
@@ -47,7 +54,7 @@ def test_a_passing_outage_is_waited_out(bench, org, trouble, api, status):
     assert org.rows("SELECT COUNT(Id) n FROM Account") == [{"n": 300}]
 
 
-@pytest.mark.parametrize("kind", ["answer_lost", "reset_after"])
+@pytest.mark.parametrize("kind", ["answer_lost", *slow("reset_after")])
 def test_a_create_whose_answer_was_lost_is_told_and_never_sent_again(bench, org, trouble, kind):
     write_rows(bench, 600)
     trouble(kind, path="/composite/sobjects", method="POST", nth=2)
@@ -65,7 +72,7 @@ def test_a_create_whose_answer_was_lost_is_told_and_never_sent_again(bench, org,
     assert not {row["Name"] for row in rows_of(ended, "unprocessed")} & names
 
 
-@pytest.mark.parametrize("kind", ["answer_lost", "reset_after", "reset_before"])
+@pytest.mark.parametrize("kind", ["answer_lost", *slow("reset_after", "reset_before")])
 def test_an_upsert_whose_answer_was_lost_is_sent_again(bench, org, trouble, kind):
     bench.write("a.csv", "ERP_Id__c,Name\n" + "".join(f"E{n},n {n}\n" for n in range(500)))
     trouble(kind, path="/composite/sobjects", nth=2)
@@ -75,13 +82,20 @@ def test_an_upsert_whose_answer_was_lost_is_sent_again(bench, org, trouble, kind
     assert org.rows("SELECT COUNT(Id) n FROM Account") == [{"n": 500}]
 
 
-@pytest.mark.parametrize("kind", ["answer_lost", "reset_after", "reset_before"])
+REQUESTS = {"POST": "/jobs/ingest$", "PUT": "/batches", "PATCH": "/jobs/ingest/"}
+
+
 @pytest.mark.parametrize(
-    ("method", "path"), [("POST", "/jobs/ingest$"), ("PUT", "/batches"), ("PATCH", "/jobs/ingest/")]
+    ("method", "kind"),
+    short_form(
+        [*product(REQUESTS, ["answer_lost", "reset_after", "reset_before"])],
+        [("POST", "answer_lost"), ("PUT", "reset_before"), ("PATCH", "reset_after")],
+    ),
 )
 def test_a_bulk_create_is_carried_out_once_whichever_answer_is_lost(
-    bench, org, trouble, kind, method, path
+    bench, org, trouble, kind, method
 ):
+    path = REQUESTS[method]
     write_rows(bench, 300)
     trouble(kind, path=path, method=method, nth=1)
     ended = bench.run("run", bench.job(LOAD.format(verb="create", api="bulk")), "-o", "json")
@@ -111,7 +125,9 @@ def test_the_daily_limit_stops_the_run_and_says_when_to_come_back(bench, org, tr
     assert len(rows_of(ended, "unprocessed")) == 500
 
 
-@pytest.mark.parametrize(("kind", "word"), [("job_fails", "Failed"), ("job_aborts", "Aborted")])
+@pytest.mark.parametrize(
+    ("kind", "word"), [("job_fails", "Failed"), *slow(("job_aborts", "Aborted"))]
+)
 def test_a_job_that_ends_badly_half_way_is_accounted_row_by_row(bench, org, trouble, kind, word):
     bench.write("a.csv", "Name\n" + "".join(f"n {n}\n" for n in range(20_500)))
     trouble(kind, rows=10_000)
@@ -126,7 +142,7 @@ def test_a_job_that_ends_badly_half_way_is_accounted_row_by_row(bench, org, trou
     assert word in ended.task("load")["message"]
 
 
-@pytest.mark.parametrize("kind", ["job_fails", "job_aborts"])
+@pytest.mark.parametrize("kind", ["job_aborts", *slow("job_fails")])
 def test_what_a_bad_job_left_unprocessed_goes_into_a_new_one(bench, org, trouble, kind):
     bench.write("a.csv", "Name\n" + "".join(f"n {n}\n" for n in range(10_500)))
     trouble(kind, rows=10_000, times=1)
@@ -138,7 +154,7 @@ def test_what_a_bad_job_left_unprocessed_goes_into_a_new_one(bench, org, trouble
     assert len({row["sf__Row"] for row in rows_of(ended, "succeeded")}) == 10_500
 
 
-@pytest.mark.parametrize("attempts", [1, 4])
+@pytest.mark.parametrize("attempts", [4, *slow(1)])
 def test_rows_of_a_failed_job_that_lists_none_are_sent_again(bench, org, trouble, attempts):
     write_rows(bench, 300)
     trouble("job_fails", times=1)

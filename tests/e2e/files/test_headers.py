@@ -1,6 +1,6 @@
 """Exports and reports as people load them: labels, other columns, footers, several files."""
 
-import pytest
+from tests.e2e.apis import OVER_REST
 
 REPORT = """sep=;
 Accounts by region
@@ -13,7 +13,7 @@ Grand Total;2;;;;;;;
 """
 
 
-@pytest.mark.parametrize("api", ["rest", "bulk"])
+@OVER_REST
 def test_a_report_with_labels_is_loaded_as_it_is(bench, org, api):
     (bench.folder / "report.csv").write_text(REPORT, encoding="utf-8")
     (bench.folder / "report-2.csv").write_bytes(b"")

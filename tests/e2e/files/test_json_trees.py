@@ -2,7 +2,7 @@
 
 import json
 
-from tests.e2e.apis import BOTH, OVER_REST
+from tests.e2e.apis import OVER_BULK, OVER_REST
 
 
 def records(sobject, *rows):
@@ -17,7 +17,7 @@ def records(sobject, *rows):
     )
 
 
-@BOTH
+@OVER_BULK
 def test_references_across_files_become_the_ids_of_created_records(bench, org, api):
     bench.write("Accounts.json", records("Account", {"Name": "A"}, {"Name": "B"}))
     bench.write(

@@ -6,6 +6,7 @@ import json
 import duckdb
 import pytest
 
+from tests.short_form import slow
 from tests.unit.tables.value_cases import AGGREGATED, PLAIN
 
 ORG = """\
@@ -224,7 +225,7 @@ def test_numbers_inside_compounds_are_numbers(bench, org):
 @pytest.mark.parametrize(
     ("soql", "header"),
     [
-        ("SELECT FIELDS(STANDARD) FROM Case WHERE Subject = 'x'", {"Id", "Subject"}),
+        *slow(("SELECT FIELDS(STANDARD) FROM Case WHERE Subject = 'x'", {"Id", "Subject"})),
         (
             "SELECT FIELDS(ALL) FROM Account WHERE Name = 'x' LIMIT 200",
             {"Id", "Since__c", "BillingAddress"},

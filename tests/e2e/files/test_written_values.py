@@ -4,6 +4,8 @@ import json
 
 import pytest
 
+from tests.short_form import slow
+
 GERMAN = '{file: de.csv, delimiter: ";", decimal: ",", dates: "%d.%m.%Y"}'
 ROWS = "no;tier;Score__c;Since__c\nA;Gold;1.234;31.01.2026\nB;Tin;2.345,5;01.02.2026\n"
 FIELDS = '{ERP_Id__c: "no", Name: "no", Tier__c: %s, Score__c: Score__c, Since__c: Since__c}'
@@ -72,7 +74,7 @@ def test_a_list_of_numbers_and_dates_is_read_as_its_file_writes_them(bench, org)
     assert (bench.folder / "out.csv").read_text().split() == ['"Name"', '"B"']
 
 
-@pytest.mark.parametrize("name", ["a.jsonl", "a.json"])
+@pytest.mark.parametrize("name", ["a.jsonl", *slow("a.json")])
 def test_a_json_number_has_a_decimal_point_whatever_is_declared(bench, org, name):
     rows = [{"Name": "A", "Score__c": 1.234}, {"Name": "B", "Score__c": 2}]
     texts = [{"Name": "C", "Since__c": "1.2.2026"}]

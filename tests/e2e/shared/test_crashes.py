@@ -13,7 +13,7 @@ from tests.e2e.crash.conftest import SCENARIOS
 from tests.e2e.crash.test_crash_matrix import check
 
 SEED = 20261129
-QUICK = ("create-rest", "mirror-bulk", "query-rest")
+QUICK = ("create-rest", "query-rest")
 
 
 @pytest.fixture

@@ -9,12 +9,15 @@ import socket
 import ssl
 import threading
 from datetime import UTC, datetime, timedelta
+from itertools import product
 
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
+
+from tests.short_form import short_form, slow
 
 SANDBOX = "acme--uat.sandbox.my.salesforce.com"
 LIVE = "acme.my.salesforce.com"
@@ -127,8 +130,13 @@ def by_variable(bench, org, _host):
 SIGN_INS = {"a file": by_file, "a variable": by_variable}
 
 
-@pytest.mark.parametrize("sign_in", SIGN_INS)
-@pytest.mark.parametrize("verb", ["run", "query", "whoami"])
+@pytest.mark.parametrize(
+    ("verb", "sign_in"),
+    short_form(
+        [*product(["run", "query", "whoami"], SIGN_INS)],
+        [("run", "a file"), ("query", "a variable"), ("whoami", "a file")],
+    ),
+)
 def test_a_production_org_is_refused_where_the_job_says_sandbox(bench, org, proxy, sign_in, verb):
     token = SIGN_INS[sign_in](bench, org, SANDBOX)
     connection = f"{{environment: sandbox, domain: acme--uat, {token}}}"
@@ -180,7 +188,7 @@ def test_the_org_that_the_job_means_is_used(bench, org, proxy):
         ("sandbox", "acme--uat", LIVE, "the job's environment is sandbox"),
     ],
 )
-@pytest.mark.parametrize("verb", ["run", "whoami"])
+@pytest.mark.parametrize("verb", ["run", *slow("whoami")])
 def test_another_instance_is_refused_before_anything_is_sent(
     bench, org, proxy, verb, environment, domain, host, said
 ):

@@ -12,6 +12,7 @@ from cryptography.x509.oid import NameOID
 
 from tests.e2e.conftest import USER
 from tests.e2e.sign_in.conftest import job, kept
+from tests.short_form import short_form, slow
 
 SECRET = "C0FFEE" * 5 + "x"
 
@@ -103,7 +104,7 @@ def test_a_key_signs_in_once_and_then_runs_sign_anew_when_the_session_ends(bench
     assert "certificate" in ended.err, "what still signs in is told"
 
 
-@pytest.mark.parametrize("place", ["key: keys/acme.pem", "key: {env: ACME_KEY}"])
+@pytest.mark.parametrize("place", ["key: keys/acme.pem", *slow("key: {env: ACME_KEY}")])
 def test_a_connection_with_a_key_needs_no_login(bench, org, key_file, pair, place):
     bench.env["ACME_KEY"] = pair[0]
     more = f"client_id: jwt-app, auth: {{jwt: {{username: {USER}, {place}}}}}"
@@ -206,7 +207,7 @@ FORMS = ["base64", "base64 in lines", "der in base64", "old"]
 FORMS += ["encrypted", "old encrypted", "encrypted in base64"]
 
 
-@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("form", short_form(FORMS, ["old encrypted", "der in base64"]))
 def test_a_key_is_read_in_every_form(bench, org, forms, form):
     bench.env |= {"ACME_KEY": forms[form], "WORD": "a pass phrase"}
     jwt = f"jwt: {{username: {USER}, key: {{env: ACME_KEY}}, passphrase: {{env: WORD}}}}"

@@ -8,6 +8,7 @@ import pytest
 
 from tests.e2e.conftest import USER
 from tests.e2e.sign_in.conftest import ONE, job, kept
+from tests.short_form import slow
 
 APPS = """\
 version: 1
@@ -55,7 +56,7 @@ def test_what_is_no_token_is_refused_and_not_repeated(bench, org, text):
     assert not (bench.folder / "tokens/org.json").exists()
 
 
-@pytest.mark.parametrize("color", ["", "\x1b[32m"])
+@pytest.mark.parametrize("color", ["\x1b[32m", *slow("")])
 def test_json_of_the_salesforce_cli_is_a_token(bench, org, color):
     file = job(bench, org, "client_id: web-app, token: tokens/org.json")
     refresh_token = granted(org)

@@ -12,6 +12,7 @@ from runner.cli.declare import declared, readable_by_typer
 from runner.cli.plain_words import read, verb_of
 from runner.cli.verbs import VERBS, completed_verbs
 from runner.job.rails import Rail
+from tests.short_form import slow
 
 NEVER_PLAIN = {"apply"}
 """Asks Typer where a value comes from."""
@@ -89,20 +90,21 @@ def variables_of(verb, chance):
     return {chance.choice(named): chance.choice(VALUES)} if named and chance.random() < 0.3 else {}
 
 
-def test_what_is_read_without_typer_is_what_typer_reads(verb, by_typer):
+@pytest.mark.parametrize("tries", [40, *slow(1_000)])
+def test_what_is_read_without_typer_is_what_typer_reads(verb, by_typer, tries):
     chance, read_plainly = random.Random(verb.__name__), 0  # noqa: S311
     defaults = {
         name: each.default
         for name, each in inspect.signature(verb).parameters.items()
         if each.default is not each.empty
     }
-    for _ in range(120):
+    for _ in range(tries):
         words, environ = words_of(verb, chance), variables_of(verb, chance)
         plainly = read(verb, words, environ)
         if plainly is not None:
             read_plainly += 1
             assert defaults | plainly == by_typer(words, environ), (words, environ)
-    assert read_plainly > 5
+    assert read_plainly > tries / 50
 
 
 def test_each_option_is_read_without_typer_in_each_of_its_spellings(verb):

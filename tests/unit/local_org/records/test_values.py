@@ -157,18 +157,18 @@ def test_decimals_beyond_the_scale_are_rounded_by_their_digits(kind, given, stor
 
 @pytest.mark.parametrize("kind", ["double", "currency", "percent"])
 @pytest.mark.parametrize(("precision", "scale"), [(18, 0), (18, 2), (5, 2), (0, 0), (18, 15)])
-@pytest.mark.parametrize(
-    "text",
-    ["0", "-0", "-0.0", "7", "12.5", "0.5", "1.005", "99999.995", "-2.675", "123456789.12",
-     "123456789012345", "12345678901234.56", "1234567890123456.78", "1e3", ".5", "5.", "+5", "1_0"],
-)  # fmt: skip
-def test_a_number_in_csv_is_read_as_in_json(kind, precision, scale, text):
+def test_a_number_in_csv_is_read_as_in_json(kind, precision, scale):
     field = _field(kind, precision=precision, scale=scale)
 
-    def read(reader):
+    def read(reader, text):
         try:
             return repr(reader(field, text))
         except (UnreadableError, RefusedError) as error:
             return type(error), str(error)
 
-    assert read(from_csv) == read(from_json)
+    for text in (
+        "0", "-0", "-0.0", "7", "12.5", "0.5", "1.005", "99999.995", "-2.675", "123456789.12",
+        "123456789012345", "12345678901234.56", "1234567890123456.78", "1e3", ".5", "5.", "+5",
+        "1_0",
+    ):  # fmt: skip
+        assert read(from_csv, text) == read(from_json, text), text

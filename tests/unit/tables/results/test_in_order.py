@@ -5,7 +5,7 @@ import io
 import tracemalloc
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
 
 from runner.errors import StorageError, UnexpectedAnswerError
@@ -21,6 +21,7 @@ from runner.tables.results.succeeded_lines import SucceededLines, SucceededRows
 from runner.tables.staging.retry_part import TemporaryRefusal, write_retry_part
 from runner.tables.staging.rows import StagedRows
 from tests.luajit_choice import compile_always, compile_never
+from tests.short_form import sampled
 
 FIELDS = ("A__c", "B__c", "N__c")
 OWN = ("sf__Id", "sf__Created")
@@ -33,10 +34,9 @@ TRICKY = ["", "x", "y", "a,b", 'a"b', '"', "\n", "a\nb\n", '",', ',"', '","', ',
 TEXTS = st.one_of(st.sampled_from(TRICKY), st.text(alphabet='xy,"\n é#', max_size=6))
 ROWS = st.lists(st.tuples(TEXTS, TEXTS, st.sampled_from("0123")), min_size=1, max_size=30)
 ENDS = st.sampled_from(["true", "false", "failed"])
-QUICK = settings(
-    max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
-FEW = settings(QUICK, max_examples=10)
+CALM = {"deadline": None, "suppress_health_check": [HealthCheck.function_scoped_fixture]}
+QUICK = sampled(60, **CALM)
+FEW = sampled(5, **CALM)
 
 
 @pytest.fixture(params=["Python", "LuaJIT"], autouse=True)

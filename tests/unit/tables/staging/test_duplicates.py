@@ -1,5 +1,7 @@
 """Which keys are the same, over chunks and for keys of every type."""
 
+from itertools import product
+
 import pytest
 
 from runner.job.choices import Duplicates
@@ -9,6 +11,7 @@ from runner.tables.staging import chunk_mapping, key_hashes
 from runner.tables.staging.duplicates import settle_duplicates
 from runner.tables.staging.rows import StagedRows
 from tests.luajit_choice import compile_always, compile_never
+from tests.short_form import short_form
 
 
 @pytest.fixture
@@ -39,16 +42,26 @@ def test_keys_that_the_org_takes_for_the_same(sent, keys, kind, tells_case, rows
     assert sent(content, kind, tells_case=tells_case)[0] == rows
 
 
+KEPT = {Duplicates.FAIL: {1}, Duplicates.FIRST: {1}, Duplicates.LAST: {9_000}}
+FEW, MANY = (1, 1_000), (30, 50_000)
+
+
 @pytest.mark.parametrize(
-    ("keep", "rows"),
-    [(Duplicates.FAIL, {1}), (Duplicates.FIRST, {1}), (Duplicates.LAST, {9_000})],
+    ("choose", "odd", "at_once", "keep"),
+    short_form(
+        [*product([compile_always, compile_never], ["", "ä"], [FEW, MANY], KEPT)],
+        [
+            (compile_always, "", FEW, Duplicates.FAIL),
+            (compile_always, "ä", MANY, Duplicates.FIRST),
+            (compile_always, "", MANY, Duplicates.LAST),
+            (compile_never, "ä", FEW, Duplicates.LAST),
+            (compile_never, "", MANY, Duplicates.FAIL),
+            (compile_never, "", FEW, Duplicates.FIRST),
+        ],
+    ),
 )
-@pytest.mark.parametrize(("columns_at_once", "keys_at_once"), [(1, 1_000), (30, 50_000)])
-@pytest.mark.parametrize("odd", ["", "ä"])
-@pytest.mark.parametrize("choose", [compile_always, compile_never])
-def test_rows_of_one_key_in_several_chunks(
-    sent, monkeypatch, keep, rows, columns_at_once, keys_at_once, odd, choose
-):
+def test_rows_of_one_key_in_several_chunks(sent, monkeypatch, choose, odd, at_once, keep):
+    rows, (columns_at_once, keys_at_once) = KEPT[keep], at_once
     choose(monkeypatch)
     monkeypatch.setattr(key_hashes, "_COMPARED_AT_ONCE", keys_at_once)
     monkeypatch.setattr(key_hashes, "_DIVIDED_AT_ONCE", 2)

@@ -27,6 +27,7 @@ from runner.tables.staging.elsewhere import (
 )
 from runner.tables.staging.rows import StagedRows
 from tests.luajit_choice import compile_always, compile_never
+from tests.short_form import short_form, slow
 
 PARQUET = FileShape(FileFormat.PARQUET)
 KEY = MappedColumn("Key__c", "key", required=True, tells_case=False)
@@ -151,7 +152,7 @@ SEVERAL = [
 """Blank rows, problems, values to cut, a byte order mark, keys that occur in two partitions."""
 
 
-@pytest.mark.parametrize("keep", Duplicates)
+@pytest.mark.parametrize("keep", short_form([*Duplicates], [Duplicates.LAST]))
 def test_rows_are_the_same_in_several_partitions(tmp_path, keep):
     check(tmp_path, SEVERAL, keep)
 
@@ -163,7 +164,7 @@ def test_rows_are_the_same_in_any_partitions(tmp_path_factory, files, keep):
     check(tmp_path_factory.mktemp("rows"), files, keep)
 
 
-@pytest.mark.parametrize("choose", [compile_always, compile_never])
+@pytest.mark.parametrize("choose", [compile_always, *slow(compile_never)])
 def test_rows_of_several_chunks_in_a_partition(tmp_path, monkeypatch, choose):
     choose(monkeypatch)
     monkeypatch.setattr(chunks.cut_chunks, "__defaults__", (1_000,))

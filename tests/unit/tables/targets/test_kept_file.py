@@ -5,7 +5,7 @@ import json
 
 import duckdb
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
 
 from runner.errors import RunnerError, StateError
@@ -23,6 +23,7 @@ from runner.tables.field_types import FieldKind
 from runner.tables.targets import deliver as delivery
 from runner.tables.targets.deliver import deliver
 from runner.tables.targets.rest_rows import QueryColumn
+from tests.short_form import sampled
 
 KINDS = {
     "Id": QueryColumn("Id", FieldKind.ID),
@@ -267,7 +268,7 @@ batches = st.lists(
 )
 
 
-@settings(max_examples=8, deadline=None, suppress_health_check=[*HealthCheck])
+@sampled(4, deadline=None, suppress_health_check=[*HealthCheck])
 @given(batches=batches, form=st.sampled_from(FORMATS))
 def test_merged_batches_are_the_last_row_of_each_key(put, batches, form):
     put(form, "Id,Name,IsDeleted", mode=TableMode.REPLACE)

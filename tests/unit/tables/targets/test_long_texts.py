@@ -22,6 +22,7 @@ from runner.tables.staging.rows import StagedRows
 from runner.tables.targets import sqlite
 from runner.tables.targets.deliver import deliver
 from runner.tables.targets.rest_rows import QueryColumn
+from tests.short_form import slow
 
 LINES = "x,y,z\n" * 5_000
 """A text whose lines look like records of three columns."""
@@ -48,12 +49,14 @@ def _one_file(form, **shape):
     [
         _one_file(FileFormat.CSV, delimiter=";"),
         _one_file(FileFormat.JSONL),
-        _one_file(FileFormat.JSON),
         _one_file(FileFormat.PARQUET),
         _one_file(FileFormat.XML, record="/records/record"),
-        lambda folder: FolderTarget(folder / "out", FileShape(FileFormat.PARQUET)),
         lambda folder: FolderTarget(
             folder / "out", FileShape(FileFormat.CSV, delimiter=","), split_bytes=2_000_000
+        ),
+        *slow(
+            _one_file(FileFormat.JSON),
+            lambda folder: FolderTarget(folder / "out", FileShape(FileFormat.PARQUET)),
         ),
     ],
 )

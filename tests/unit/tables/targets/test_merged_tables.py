@@ -9,7 +9,7 @@ from decimal import Decimal
 import duckdb
 import pytest
 import sqlalchemy
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
 
 from runner.credentials import SecretReference
@@ -25,6 +25,7 @@ from runner.tables.targets.target_state import (
     read_state,
     write_delivered,
 )
+from tests.short_form import sampled, slow
 
 KINDS = {
     "Id": QueryColumn("Id", FieldKind.ID),
@@ -38,7 +39,7 @@ KINDS = {
 URL = "A_DATABASE"
 
 
-@pytest.fixture(params=["sqlite", "sqlite by rows", "postgresql", "duckdb"])
+@pytest.fixture(params=["sqlite", *slow("sqlite by rows"), "postgresql", "duckdb"])
 def database(request, tmp_path, monkeypatch):
     """Ask a database with no table `t`."""
     url = f"sqlite:///{tmp_path / 'a.db'}"
@@ -303,7 +304,7 @@ batches = st.lists(
 )
 
 
-@settings(max_examples=8, deadline=None, suppress_health_check=[*HealthCheck])
+@sampled(4, deadline=None, suppress_health_check=[*HealthCheck])
 @given(batches=batches)
 def test_merged_batches_are_the_last_row_of_each_key(database, put, batches):
     put("Id,Name,IsDeleted", mode=TableMode.REPLACE)
