@@ -70,7 +70,7 @@ def write_initial_records(store: Store, organization_id: str) -> User:
                 first_free = len(_PROFILES) if name == "Profile" else 1
                 reserve_below(conn, name, _NUMBER + first_free)
         for sobject in store.catalog.sobjects:
-            _write_record_types(conn, store.catalog, sobject, _CREATED)
+            _write_record_types(conn, store.catalog, sobject)
     return _ADMINISTRATOR
 
 
@@ -159,9 +159,7 @@ def _initial_records(organization_id: str) -> list[tuple[str, dict[str, object]]
     ]
 
 
-def _write_record_types(
-    conn: sqlite3.Connection, catalog: Catalog, sobject: SObject, stamp: str
-) -> None:
+def _write_record_types(conn: sqlite3.Connection, catalog: Catalog, sobject: SObject) -> None:
     table = catalog.sobject("RecordType")
     if table is None:
         return
@@ -174,7 +172,7 @@ def _write_record_types(
             "IsActive": int(record_type.active),
             "IsPersonType": int(record_type.person),
         }
-        _insert(conn, table, record, stamp)
+        _insert(conn, table, record, _CREATED)
 
 
 def _insert(

@@ -1,6 +1,5 @@
 """A plan that is saved is applied as it is, or not at all."""
 
-import csv
 from pathlib import Path
 
 from tests.e2e.apis import OVER_BULK, OVER_REST
@@ -10,12 +9,6 @@ from tests.e2e.saved_plans import ACCOUNTS, SIMPLE, planned
 def counts(ended, task="load"):
     found = ended.task(task)["counts"]
     return {kind: number for kind, number in found.items() if number and kind != "read"}
-
-
-def result_rows(ended, name, task="load"):
-    file = Path(ended.task(task)["results"]) / name
-    with file.open(encoding="utf-8", newline="") as lines:
-        return list(csv.DictReader(lines))
 
 
 @OVER_REST
@@ -41,7 +34,7 @@ def test_it_does_what_the_plan_says_and_a_second_plan_is_empty(bench, org, api):
     assert same == before[0]
     assert (other["Phone"], other["Score__c"]) == ("20", 2)
     assert (new["Phone"], new["Score__c"]) == ("3", 1.5)
-    assert result_rows(ended, "failed.csv")[0]["sf__Code"] == "KEY_IS_BLANK"
+    assert ended.rows("failed")[0]["sf__Code"] == "KEY_IS_BLANK"
     folder = Path(ended.task("load")["results"])
     assert not (folder / "planned").exists()
     assert not (folder / "rows").exists()
@@ -76,7 +69,7 @@ def test_records_that_changed_since_are_left_alone(bench, org, api):
     ended = bench.run("apply", "saved.plan", "-o", "json")
     assert ended.code == 3, ended.err
     assert counts(ended) == {"updated": 1, "skipped": 3}
-    left = result_rows(ended, "changed_since.csv")
+    left = ended.rows("changed_since")
     assert [(row["ERP_Id__c"], row["sf__Code"]) for row in left] == [
         ("K1", "CHANGED_SINCE"),
         ("K2", "CHANGED_SINCE"),

@@ -4,7 +4,6 @@ import csv
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from itertools import pairwise
-from pathlib import Path
 
 import pytest
 
@@ -66,17 +65,6 @@ def run_logged(bench):
     return run
 
 
-def rows_of(ended, kind):
-    file = Path(ended.task("load")["results"]) / f"{kind}.csv"
-    with file.open(encoding="utf-8", newline="") as lines:
-        return list(csv.DictReader(lines))
-
-
-def counts(ended, *names):
-    found = ended.task("load")["counts"]
-    return tuple(found[name] for name in names)
-
-
 @pytest.mark.parametrize(
     ("keys", "calls", "jobs"),
     [
@@ -96,7 +84,7 @@ def counts(ended, *names):
 def test_a_key_decides_by_which_requests_rows_are_sent(org, run_logged, keys, calls, jobs):
     ended, log = run_logged(org, UPSERT, *keys)
     assert ended.code == 0, ended.err
-    assert counts(ended, "created") == (6,)
+    assert ended.counts("created") == (6,)
     assert len(log.of(COLLECTIONS, "PATCH")) == calls
     assert len(log.of(INGEST, "POST")) == jobs
     assert ended.task("load")["api"] == ("bulk" if jobs else "rest")
@@ -111,7 +99,7 @@ def test_a_key_decides_by_which_requests_records_are_read(org, run_logged, keys,
         org.create("Account", Name=f"n{number}")
     ended, log = run_logged(org, QUERY, *keys)
     assert ended.code == 0, ended.err
-    assert counts(ended, "written") == (3,)
+    assert ended.counts("written") == (3,)
     assert len(log.of(QUERY_JOB, "POST")) == jobs
 
 
@@ -127,7 +115,7 @@ def test_one_bad_row_undoes_its_request_with_all_or_none(org, run_logged, all_or
     keys = ("batch_size: 2", f"all_or_none: {all_or_none}")
     ended, _ = run_logged(org, UPSERT, *keys, rows=ONE_BAD_ROW)
     assert ended.code == 3, ended.err
-    assert counts(ended, "created", "failed") == (created, 6 - created)
+    assert ended.counts("created", "failed") == (created, 6 - created)
     assert org.rows("SELECT COUNT(Id) n FROM Account") == [{"n": created}]
 
 
@@ -187,7 +175,7 @@ def test_what_a_duplicate_rule_warns_of_is_saved_where_the_job_says_so(
         f"options: {{duplicate_rule_allow_save: {allow}}}",
         rows="Name,ERP_Id__c\nTwin,E1\n",
     )
-    assert counts(ended, "created", "failed") == (created, 1 - created), ended.err
+    assert ended.counts("created", "failed") == (created, 1 - created), ended.err
     assert org.rows("SELECT COUNT(Id) n FROM Account") == [{"n": 1 + created}]
 
 
@@ -196,8 +184,8 @@ def test_above_max_failures_no_further_request_is_made(org, run_logged):
     ended, log = run_logged(org, UPSERT, *keys, rows=ONE_BAD_ROW)
     assert ended.code == 1, ended.err
     assert len(log.of(COLLECTIONS)) == 1
-    assert counts(ended, "failed", "unprocessed") == (1, 5)
-    assert len(rows_of(ended, "unprocessed")) == 5
+    assert ended.counts("failed", "unprocessed") == (1, 5)
+    assert len(ended.rows("unprocessed")) == 5
 
 
 @pytest.mark.parametrize(("kind", "code"), [("daily_limit", 5), ("stale_session", 4)])

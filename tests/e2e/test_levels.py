@@ -1,8 +1,5 @@
 """Rows that name other rows of the same file as their parents are sent after them."""
 
-import csv
-from pathlib import Path
-
 import pytest
 
 from tests.e2e.apis import OVER_BULK, OVER_REST
@@ -31,12 +28,6 @@ objects:
 """
 
 
-def result_rows(ended, kind, task="load"):
-    file = Path(ended.task(task)["results"]) / f"{kind}.csv"
-    with file.open(encoding="utf-8", newline="") as lines:
-        return list(csv.DictReader(lines))
-
-
 def parents(org):
     rows = org.rows("SELECT ERP_Id__c, Parent.ERP_Id__c FROM Account WHERE ERP_Id__c != null")
     return {row["ERP_Id__c"]: row["Parent"] and row["Parent"]["ERP_Id__c"] for row in rows}
@@ -58,8 +49,8 @@ def test_parents_are_sent_before_their_children(bench, serve_org, api, verb):
     ended = bench.run("run", bench.job(job.format(api=api)), "-o", "json")
     assert ended.code == 3, ended.err
     assert parents(org) == {"OLD": None, "A": None, "B": "A", "C": "B", "D": "C", "E": "OLD"}
-    assert [row["no"] for row in result_rows(ended, "succeeded")] == ["D", "B", "A", "C", "E"]
-    failed = result_rows(ended, "failed")
+    assert [row["no"] for row in ended.rows("succeeded")] == ["D", "B", "A", "C", "E"]
+    failed = ended.rows("failed")
     assert [(row["no"], row["sf__Code"]) for row in failed] == [("F", "INVALID_FIELD")]
     assert ended.task("load")["counts"]["created"] == 5
     assert len(ended.task("load")["bulk_job_ids"]) == (4 if api == "bulk" else 0)
@@ -73,14 +64,14 @@ def test_rows_below_themselves_are_named_before_anything_is_sent(bench, serve_or
     planned = bench.run("plan", job, "-o", "json").document["tasks"][0]
     assert planned["counts"]["refused"] == 5
     ended = bench.run("run", job, "-o", "json")
-    failed = [(row["sf__Code"], row["sf__Message"]) for row in result_rows(ended, "failed")]
+    failed = [(row["sf__Code"], row["sf__Message"]) for row in ended.rows("failed")]
     assert failed[:4] == [
         ("CIRCULAR_PARENTS", "Parent.ERP_Id__c: 'C' is row 3, which is below this row"),
         ("CIRCULAR_PARENTS", "Parent.ERP_Id__c: 'A' is row 1, which is below this row"),
         ("CIRCULAR_PARENTS", "Parent.ERP_Id__c: 'B' is row 2, which is below this row"),
         ("CIRCULAR_PARENTS", "Parent.ERP_Id__c: 'd' is this row itself"),
     ]
-    assert [row["no"] for row in result_rows(ended, "failed")] == ["A", "B", "C", "D", "E"]
+    assert [row["no"] for row in ended.rows("failed")] == ["A", "B", "C", "D", "E"]
     assert failed[4][0] == "INVALID_FIELD"  # its parent was not sent
     assert parents(org) == {}
 
@@ -91,7 +82,7 @@ def test_children_of_a_refused_parent_fail_too(bench, serve_org, api):
     bench.write("a.csv", "no,company,parent\nB,Two,A\nA,,\nC,Three,\n")
     ended = bench.run("run", bench.job(JOB.format(api=api)), "-o", "json")
     assert ended.code == 3, ended.err
-    failed = [(row["no"], row["sf__Code"]) for row in result_rows(ended, "failed")]
+    failed = [(row["no"], row["sf__Code"]) for row in ended.rows("failed")]
     assert failed == [("B", "INVALID_FIELD"), ("A", "REQUIRED_FIELD_MISSING")]
     assert parents(org) == {"C": None}
 

@@ -1,6 +1,5 @@
 """Fields that are filled with the Ids of records which the rows name by other values."""
 
-import csv
 import re
 from itertools import product
 from pathlib import Path
@@ -27,14 +26,8 @@ objects:
 """
 
 
-def result_rows(ended, kind, task="load"):
-    file = Path(ended.task(task)["results"]) / f"{kind}.csv"
-    with file.open(encoding="utf-8", newline="") as lines:
-        return list(csv.DictReader(lines))
-
-
 def said(ended, kind):
-    return [(r["sf__Row"], r["sf__Code"], r["sf__Message"]) for r in result_rows(ended, kind)]
+    return [(r["sf__Row"], r["sf__Code"], r["sf__Message"]) for r in ended.rows(kind)]
 
 
 def contacts(org):
@@ -143,7 +136,7 @@ def test_values_are_compared_as_their_field_compares_them(bench, serve_org):
 """)
     ended = bench.run("run", job, "-o", "json")
     assert ended.code == 3, ended.err
-    assert [row["sf__Code"] for row in result_rows(ended, "failed", "by_number")] == [
+    assert [row["sf__Code"] for row in ended.rows("failed", task="by_number")] == [
         "VALUE_DOES_NOT_FIT"
     ]
     found = [row["AccountId"] for row in org.rows("SELECT AccountId FROM Contact ORDER BY Id")]
@@ -215,7 +208,7 @@ def test_record_types_and_owners_have_one_word_each(bench, serve_org):
 """)
     ended = bench.run("run", job, "-o", "json")
     assert ended.code == 3, ended.err
-    failed = result_rows(ended, "failed", "typed")
+    failed = ended.rows("failed", task="typed")
     assert [(row["sf__Row"], row["sf__Code"]) for row in failed] == [("2", "LOOKUP_NOT_FOUND")]
     assert failed[0]["sf__Message"] == (
         "RecordTypeId: no active record type has DeveloperName 'Old'; "

@@ -1,8 +1,6 @@
 """Writes that send only what the records do not hold already, with either API."""
 
-import csv
 from itertools import product
-from pathlib import Path
 
 import pytest
 
@@ -19,17 +17,6 @@ objects:
       Rich__c: {type: rich_text, label: Rich, length: 1000}
 """
 FIELDS = "SELECT Id, ERP_Id__c, Name, Phone, Score__c, SystemModstamp FROM Account ORDER BY Name"
-
-
-def counts(ended, *names, task="load"):
-    found = ended.task(task)["counts"]
-    return tuple(found[name] for name in names)
-
-
-def result_rows(ended, kind, task="load"):
-    file = Path(ended.task(task)["results"]) / f"{kind}.csv"
-    with file.open(encoding="utf-8", newline="") as lines:
-        return list(csv.DictReader(lines))
 
 
 @pytest.mark.parametrize(
@@ -56,8 +43,8 @@ def test_only_what_differs_is_sent(bench, org, api, verb, key):
     )
     ended = bench.run("run", job, "-o", "json")
     assert ended.code == 0, ended.err + ended.out
-    assert counts(ended, "read", "created", "updated", "unchanged") == (2, 0, 1, 1)
-    assert [row["sf__Row"] for row in result_rows(ended, "succeeded")] == ["2"]
+    assert ended.counts("read", "created", "updated", "unchanged") == (2, 0, 1, 1)
+    assert [row["sf__Row"] for row in ended.rows("succeeded")] == ["2"]
     after = org.rows(FIELDS)
     assert after[0] == before[0]
     assert (after[1]["Phone"], after[1]["Score__c"]) == ("20", 2)
@@ -74,7 +61,7 @@ def test_a_task_says_what_cannot_be_compared_and_sends_it(bench, serve_org):
     )
     ended = bench.run("run", job, "-o", "json")
     assert ended.code == 0, ended.err
-    assert counts(ended, "updated", "unchanged") == (1, 1)
+    assert ended.counts("updated", "unchanged") == (1, 1)
     assert "load: rows are compared with their records, read by key\n" in ended.err
     assert "`Rich__c` cannot be compared with what records hold" in ended.err
 
@@ -88,11 +75,11 @@ def test_rows_of_no_record_or_several_end_as_without_only_changes(bench, serve_o
     task = f"- {{name: load, upsert: Account, key: Code__c, from: a.csv, api: {api}"
     only = bench.run("run", bench.job(f"{task}, only_changes: true}}"), "-o", "json")
     assert only.code == 3, only.err
-    assert counts(only, "created", "unchanged", "failed", "read") == (1, 1, 3, 5)
-    told = [(row["sf__Row"], row["sf__Code"]) for row in result_rows(only, "failed")]
+    assert only.counts("created", "unchanged", "failed", "read") == (1, 1, 3, 5)
+    told = [(row["sf__Row"], row["sf__Code"]) for row in only.rows("failed")]
     plain = bench.run("run", bench.job(f"{task}}}", name="plain.yaml"), "-o", "json")
-    assert counts(plain, "updated", "failed") == (2, 3)
-    assert told == [(row["sf__Row"], row["sf__Code"]) for row in result_rows(plain, "failed")]
+    assert plain.counts("updated", "failed") == (2, 3)
+    assert told == [(row["sf__Row"], row["sf__Code"]) for row in plain.rows("failed")]
     assert [code for _, code in told][1:] == ["KEY_IS_BLANK", "DUPLICATE_KEY"]
 
 
@@ -115,14 +102,14 @@ def test_an_upsert_that_never_creates_or_never_updates(bench, org, api, match, o
     ended = bench.run("run", job, "-o", "json")
     assert ended.code == 0, ended.err
     found = [(row["ERP_Id__c"], row["Phone"]) for row in org.rows(FIELDS)]
-    (skipped,) = result_rows(ended, "skipped")
+    (skipped,) = ended.rows("skipped")
     if match == "update_only":
-        assert counts(ended, "created", "updated", "skipped") == (0, 1, 1)
+        assert ended.counts("created", "updated", "skipped") == (0, 1, 1)
         assert found == [("K1", "2")]
         assert (skipped["sf__Row"], skipped["sf__Code"]) == ("2", "NO_RECORD")
         assert skipped["sf__Message"] == "ERP_Id__c: no Account has the key 'K2'"
     else:
-        assert counts(ended, "created", "updated", "skipped") == (1, 0, 1)
+        assert ended.counts("created", "updated", "skipped") == (1, 0, 1)
         assert found == [("K1", "1"), ("K2", "3")]
         assert (skipped["sf__Row"], skipped["sf__Code"]) == ("1", "RECORD_EXISTS")
 
@@ -135,7 +122,7 @@ def test_a_record_that_is_the_same_is_not_created_either(bench, org):
         " only_changes: true}"
     )
     ended = bench.run("run", job, "-o", "json")
-    assert counts(ended, "skipped", "unchanged") == (1, 0)
+    assert ended.counts("skipped", "unchanged") == (1, 0)
 
 
 def test_match_by_id_needs_no_look(bench, org):
@@ -143,9 +130,9 @@ def test_match_by_id_needs_no_look(bench, org):
     bench.write("a.csv", f"Id,Name,Phone\n{record},A,2\n,B,3\n")
     task = "- {name: load, upsert: Account, key: Id, from: a.csv, only_changes: true, match: "
     ended = bench.run("run", bench.job(f"{task}update_only}}"), "-o", "json")
-    assert counts(ended, "updated", "created", "skipped") == (1, 0, 1)
+    assert ended.counts("updated", "created", "skipped") == (1, 0, 1)
     ended = bench.run("run", bench.job(f"{task}create_only}}", name="b.yaml"), "-o", "json")
-    assert counts(ended, "updated", "created", "skipped") == (0, 1, 1)
+    assert ended.counts("updated", "created", "skipped") == (0, 1, 1)
     assert [(row["Name"], row["Phone"]) for row in org.rows(FIELDS)] == [("A", "2"), ("B", "3")]
 
 
@@ -159,7 +146,7 @@ def test_what_is_outside_the_scope_is_sent(bench, org):
         head="params: {phone: {type: string, default: '1'}}\n",
     )
     ended = bench.run("run", job, "-o", "json")
-    assert counts(ended, "updated", "unchanged") == (1, 1)
+    assert ended.counts("updated", "unchanged") == (1, 1)
 
 
 @OVER_BULK
@@ -173,7 +160,7 @@ def test_what_was_changed_is_undone(bench, org, api):
         f" only_changes: true, undo: true, api: {api}}}"
     )
     ended = bench.run("run", job, "-o", "json")
-    assert counts(ended, "created", "updated", "unchanged") == (1, 1, 1), ended.err
+    assert ended.counts("created", "updated", "unchanged") == (1, 1, 1), ended.err
     undone = bench.run("undo", ended.document["run_id"], "--yes", "-o", "json")
     assert undone.code == 0, undone.err + undone.out
     assert before == [(row["Name"], row["Phone"], row["Score__c"]) for row in org.rows(FIELDS)]
@@ -187,13 +174,13 @@ def test_many_rows_are_compared_with_one_bulk_query(bench, org):
         "- {name: load, upsert: Account, key: ERP_Id__c, from: a.csv, only_changes: true}"
     )
     first = bench.run("run", job, "-o", "json")
-    assert counts(first, "created", "unchanged") == (total, 0)
+    assert first.counts("created", "unchanged") == (total, 0)
     rows[7], rows[5_599] = "K7,Name 7,8", "K5599,Other,5599.50"
     bench.write("a.csv", "ERP_Id__c,Name,Score__c\n" + "\n".join(rows) + "\n")
     second = bench.run("run", job, "-o", "json")
-    assert counts(second, "read", "updated", "unchanged") == (total, 2, total - 2)
+    assert second.counts("read", "updated", "unchanged") == (total, 2, total - 2)
     assert second.task("load")["api"] == "rest"
-    assert [row["sf__Row"] for row in result_rows(second, "succeeded")] == ["8", "5600"]
+    assert [row["sf__Row"] for row in second.rows("succeeded")] == ["8", "5600"]
     assert "read by one Bulk query" in second.err
     jobs = org.request("GET", "/services/data/v62.0/jobs/query").json()["records"]
     assert len(jobs) == 2
@@ -211,7 +198,7 @@ def test_a_task_below_takes_the_rows_that_changed(bench, org):
     )
     ended = bench.run("run", job, "-o", "json")
     assert ended.code == 0, ended.err
-    assert counts(ended, "created", task="contacts") == (1,)
+    assert ended.counts("created", task="contacts") == (1,)
     assert org.rows("SELECT LastName FROM Contact") == [{"LastName": "New"}]
 
 
@@ -227,8 +214,8 @@ def test_an_id_that_no_record_can_have_fails_its_row_only(bench, org, api, verb)
     )
     ended = bench.run("run", job, "-o", "json")
     assert ended.code in {1, 3}, ended.err
-    assert counts(ended, "unchanged", "failed", "updated") == (2, 1, 0)
-    assert [row["sf__Row"] for row in result_rows(ended, "failed")] == ["2"]
+    assert ended.counts("unchanged", "failed", "updated") == (2, 1, 0)
+    assert [row["sf__Row"] for row in ended.rows("failed")] == ["2"]
 
 
 @OVER_BULK
@@ -240,10 +227,10 @@ def test_fields_of_creation_do_not_make_a_row_differ(bench, org, api):
         f" on_create: [Phone], api: {api}, undo: true}}"
     )
     ended = bench.run("run", job, "-o", "json")
-    assert counts(ended, "created", "updated", "unchanged") == (2, 0, 1), ended.err
+    assert ended.counts("created", "updated", "unchanged") == (2, 0, 1), ended.err
     assert [row["Phone"] for row in org.rows(FIELDS)] == ["1", "2", "2"]
     again = bench.run("run", job, "-o", "json")
-    assert counts(again, "created", "updated", "unchanged") == (0, 0, 3)
+    assert again.counts("created", "updated", "unchanged") == (0, 0, 3)
     assert again.task("load")["api"] is None
 
 
@@ -258,7 +245,7 @@ def test_an_update_by_key_sends_only_what_differs(bench, org, api):
         f" api: {api}}}"
     )
     ended = bench.run("run", job, "-o", "json")
-    assert counts(ended, "updated", "unchanged", "failed") == (1, 1, 1), ended.err
-    assert [row["sf__Code"] for row in result_rows(ended, "failed")] == ["KEY_NOT_FOUND"]
+    assert ended.counts("updated", "unchanged", "failed") == (1, 1, 1), ended.err
+    assert [row["sf__Code"] for row in ended.rows("failed")] == ["KEY_NOT_FOUND"]
     found = org.rows("SELECT Phone, Active__c FROM Account ORDER BY ERP_Id__c")
     assert found == [{"Phone": "1", "Active__c": True}, {"Phone": None, "Active__c": False}]

@@ -1,8 +1,5 @@
 """Records that are found by an external Id before rows are sent, with either API."""
 
-import csv
-from pathlib import Path
-
 import pytest
 
 from tests.e2e.apis import OVER_BULK, OVER_REST
@@ -31,17 +28,6 @@ objects:
 """
 
 
-def result_rows(ended, kind, task="load"):
-    file = Path(ended.task(task)["results"]) / f"{kind}.csv"
-    with file.open(encoding="utf-8", newline="") as lines:
-        return list(csv.DictReader(lines))
-
-
-def counts(ended, *names, task="load"):
-    found = ended.task(task)["counts"]
-    return tuple(found[name] for name in names)
-
-
 @OVER_BULK
 def test_update_and_delete_by_external_id(bench, serve_org, api):
     org = serve_org(org_file=KEYS)
@@ -64,17 +50,15 @@ def test_update_and_delete_by_external_id(bench, serve_org, api):
     bench.write("d.csv", "Code__c,Name\nC1,whatever\nZ1,\n")
     ended = bench.run("run", job, "-o", "json")
     assert ended.code == 3, ended.err
-    assert counts(ended, "updated", "failed") == (2, 3)
-    assert [
-        (r["sf__Row"], r["sf__Code"], r["sf__Message"]) for r in result_rows(ended, "failed")
-    ] == [
+    assert ended.counts("updated", "failed") == (2, 3)
+    assert [(r["sf__Row"], r["sf__Code"], r["sf__Message"]) for r in ended.rows("failed")] == [
         ("2", "KEY_IS_AMBIGUOUS", "Code__c: 2 of Account have the key 'b1'"),
         ("3", "KEY_NOT_FOUND", "Code__c: no Account has the key 'X9'"),
         ("4", "KEY_IS_BLANK", "Code__c: blank, so the row does not identify a record"),
     ]
-    first = result_rows(ended, "succeeded")[0]
+    first = ended.rows("succeeded")[0]
     assert (first["code"], first["sf__Id"]) == (" A1 ", one)
-    assert counts(ended, "deleted", "failed", task="drop") == (1, 1)
+    assert ended.counts("deleted", "failed", task="drop") == (1, 1)
     soql = "SELECT Name, Code__c, Phone FROM Account ORDER BY Code__c, Id"
     assert org.rows(soql)[0] == {"Name": "One", "Code__c": "a1", "Phone": "2"}
     assert len(org.rows(soql)) == 3
@@ -94,7 +78,7 @@ def test_number_keys_are_exact_however_they_are_looked_up(bench, serve_org, more
     job = bench.job("- {name: load, update: Account, key: Number__c, from: a.csv}")
     ended = bench.run("run", job, "-o", "json")
     assert ended.code == 3, ended.err
-    assert counts(ended, "updated", "failed") == (1, more + 1)
+    assert ended.counts("updated", "failed") == (1, more + 1)
     found = org.rows("SELECT Name FROM Account ORDER BY Name")
     assert [row["Name"] for row in found] == ["Named", "Near", "No"]
     jobs = org.request("GET", "/services/data/v62.0/jobs/query").json()["records"]
@@ -122,7 +106,7 @@ def test_an_upsert_of_details_sends_the_master_for_new_rows_only(bench, serve_or
 """)
     ended = bench.run("run", job, "-o", "json")
     assert ended.code == 0, ended.err + ended.out
-    assert counts(ended, "created", "updated") == (2, 1)
+    assert ended.counts("created", "updated") == (2, 1)
     note = "sent for new records only, since nobody can change them later: Thing__r.Key__c"
     assert ended.task("load")["notes"] == [note]
     soql = "SELECT Key__c, Thing__c, Note__c, First__c FROM Part__c ORDER BY Key__c"
@@ -132,7 +116,7 @@ def test_an_upsert_of_details_sends_the_master_for_new_rows_only(bench, serve_or
         ("P3", thing, None, None),
     ]
     again = bench.run("run", job, "-o", "json")
-    assert (again.code, counts(again, "created", "updated")) == (0, (0, 3)), again.err
+    assert (again.code, again.counts("created", "updated")) == (0, (0, 3)), again.err
     for run in (again, ended):
         undone = bench.run("undo", run.document["run_id"], "--yes", "-o", "json")
         assert undone.code == 0, undone.err + undone.out
@@ -188,8 +172,8 @@ def test_a_resumed_run_sends_what_was_looked_up_before(bench, org, api):
     org.request("DELETE", f"/__org/faults/{answer.json()['ids'][0]}")
     resumed = bench.run("resume", "-o", "json")
     assert resumed.code == 3, resumed.err
-    assert counts(resumed, "deleted", "failed") == (4, 1)
-    assert [r["sf__Code"] for r in result_rows(resumed, "failed")] == ["KEY_NOT_FOUND"]
+    assert resumed.counts("deleted", "failed") == (4, 1)
+    assert [r["sf__Code"] for r in resumed.rows("failed")] == ["KEY_NOT_FOUND"]
     assert org.rows("SELECT Name FROM Account") == []
 
 
@@ -211,11 +195,11 @@ def test_keys_are_found_at_any_version_and_with_any_character(bench, serve_org):
     )
     ended = bench.run("run", job, "-o", "json")
     assert ended.code == 3, ended.err + ended.out
-    failed = [row["sf__Code"] for row in result_rows(ended, "failed")]
+    failed = [row["sf__Code"] for row in ended.rows("failed")]
     assert failed == ["KEY_NOT_FOUND", "STRING_TOO_LONG"]
-    assert counts(ended, "updated") == (4,)
-    assert counts(ended, "created", task="add") == (1,)
-    assert counts(ended, "deleted", "failed", task="drop") == (4, 2)
+    assert ended.counts("updated") == (4,)
+    assert ended.counts("created", task="add") == (1,)
+    assert ended.counts("deleted", "failed", task="drop") == (4, 2)
     assert org.rows("SELECT Name FROM Account") == [{"Name": "new"}]
 
 
@@ -228,7 +212,7 @@ def test_details_whose_answer_was_lost_are_created_once_and_counted(bench, serve
     job = bench.job("- {name: load, upsert: Part__c, key: Key__c, from: p.csv}")
     ended = bench.run("run", job, "-o", "json")
     assert ended.code == 0, ended.err + ended.out
-    assert counts(ended, "created", "updated", "failed") == (2, 0, 0)
+    assert ended.counts("created", "updated", "failed") == (2, 0, 0)
     assert org.rows("SELECT COUNT(Id) n FROM Part__c") == [{"n": 2}]
 
 
@@ -238,7 +222,7 @@ def test_a_hard_delete_by_key_and_its_problems_offline(bench, serve_org):
     bench.write("a.csv", "Code__c\nA\nB\n")
     job = bench.job("- {name: load, delete: Account, key: Code__c, hard: true, from: a.csv}")
     ended = bench.run("run", job, "-o", "json")
-    assert (ended.code, counts(ended, "deleted", "failed")) == (3, (1, 1)), ended.err
+    assert (ended.code, ended.counts("deleted", "failed")) == (3, (1, 1)), ended.err
     bench.write("a.csv", "Name\na\n")
     for verb in ("delete", "update"):
         job = bench.job(f"- {{name: load, {verb}: Account, key: Code__c, from: a.csv}}")
@@ -254,7 +238,7 @@ def test_keys_that_are_missing_count_before_anything_is_sent(bench, org, api):
     keys = f"key: ERP_Id__c, from: a.csv, max_failures: 0, api: {api}"
     job = bench.job(f"- {{name: load, update: Account, {keys}}}")
     ended = bench.run("run", job, "-o", "json")
-    assert (ended.code, counts(ended, "failed", "unprocessed")) == (1, (1, 1)), ended.err
+    assert (ended.code, ended.counts("failed", "unprocessed")) == (1, (1, 1)), ended.err
     assert ended.task("load")["message"] == "1 of 2 rows failed, more than max_failures allows."
     assert org.rows("SELECT Name FROM Account") == [{"Name": "old"}]
 
@@ -274,8 +258,8 @@ def test_no_record_of_another_object_is_written_by_its_id(bench, org, api):
     assert ended.code == 3, ended.err
     why = f"Id: '{contact}' is another object's Id; this one's begin with 001"
     for name, done in (("change", "updated"), ("put", "updated"), ("drop", "deleted")):
-        assert counts(ended, done, "failed", task=name) == (1, 2)
-        failed = result_rows(ended, "failed", name)[0]
+        assert ended.counts(done, "failed", task=name) == (1, 2)
+        failed = ended.rows("failed", task=name)[0]
         assert (failed["sf__Code"], failed["sf__Message"]) == ("VALUE_DOES_NOT_FIT", why)
     assert org.rows("SELECT Id FROM Contact") == [{"Id": contact}]
     assert org.rows("SELECT Id FROM Account") == []

@@ -1,21 +1,6 @@
 """Rows that arrive as the org would keep them, or fail alone, with either API."""
 
-import csv
-from pathlib import Path
-
 from tests.e2e.apis import OVER_BULK, OVER_REST
-
-
-def result_rows(ended, kind, task="load"):
-    csv.field_size_limit(1_000_000)
-    file = Path(ended.task(task)["results"]) / f"{kind}.csv"
-    with file.open(encoding="utf-8", newline="") as lines:
-        return list(csv.DictReader(lines))
-
-
-def counts(ended, *names, task="load"):
-    found = ended.task(task)["counts"]
-    return tuple(found[name] for name in names)
 
 
 @OVER_BULK
@@ -32,8 +17,8 @@ def test_outer_white_space_makes_no_other_key_and_no_value(bench, org, api):
 """)
     ended = bench.run("run", job, "-o", "json")
     assert ended.code == 3, ended.err
-    assert counts(ended, "created", "updated", "failed") == (0, 2, 1)
-    assert [row["sf__Code"] for row in result_rows(ended, "failed")] == ["KEY_IS_BLANK"]
+    assert ended.counts("created", "updated", "failed") == (0, 2, 1)
+    assert [row["sf__Code"] for row in ended.rows("failed")] == ["KEY_IS_BLANK"]
     found = org.rows("SELECT Name, ERP_Id__c, Phone FROM Account ORDER BY Name")
     assert [(r["Name"], r["ERP_Id__c"], r["Phone"]) for r in found] == [
         ("Alpha", "A1", "1"),
@@ -53,8 +38,8 @@ def test_an_upsert_by_id_creates_rows_without_one_and_a_cleared_checkbox_is_fals
 """)
     ended = bench.run("run", job, "-o", "json")
     assert ended.code == 0, ended.err
-    assert counts(ended, "created", "updated") == (2, 1)
-    assert {row["Name"]: row["sf__Created"] for row in result_rows(ended, "succeeded")} == {
+    assert ended.counts("created", "updated") == (2, 1)
+    assert {row["Name"]: row["sf__Created"] for row in ended.rows("succeeded")} == {
         "New": "false",
         "Second": "true",
         "Third": "true",
@@ -99,13 +84,13 @@ def test_what_is_too_long_fails_its_row_and_truncate_cuts_and_counts(bench, org,
 """)
     ended = bench.run("run", job, "-o", "json")
     assert ended.code == 1, ended.err
-    assert {row["sf__Code"] for row in result_rows(ended, "failed")} == {"STRING_TOO_LONG"}
-    assert counts(ended, "failed", "truncated") == (2, 0)
+    assert {row["sf__Code"] for row in ended.rows("failed")} == {"STRING_TOO_LONG"}
+    assert ended.counts("failed", "truncated") == (2, 0)
     ended = bench.run("run", job, "-o", "json", "--task", "cut")
     assert ended.code == 3, ended.err
-    assert counts(ended, "created", "failed", "truncated", task="cut") == (1, 2, 1)
+    assert ended.counts("created", "failed", "truncated", task="cut") == (1, 2, 1)
     assert org.rows("SELECT Name FROM Account") == [{"Name": "n" * 255}]
-    failed = result_rows(ended, "failed", "cut")
+    failed = ended.rows("failed", task="cut")
     assert [row["sf__Fields"] for row in failed] == ["Phone", "ERP_Id__c"]
     shown = bench.run("show", ended.document["run_id"])
     assert "values cut 1" in shown.out

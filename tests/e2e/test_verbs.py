@@ -1,18 +1,11 @@
 """Each verb on each API: what the command says, what the files hold, what the org has."""
 
-import csv
 import json
 from pathlib import Path
 
 import pytest
 
 APIS = pytest.mark.parametrize("api", ["rest", "bulk"])
-
-
-def result_rows(ended, task, kind):
-    file = Path(ended.task(task)["results"]) / f"{kind}.csv"
-    with file.open(encoding="utf-8", newline="") as lines:
-        return list(csv.DictReader(lines))
 
 
 @APIS
@@ -40,18 +33,18 @@ def test_create(bench, org, api):
         ("Alpha", 12, "2020-02-29"),
         ("Beta", None, None),
     ]
-    succeeded = sorted(result_rows(ended, "load", "succeeded"), key=lambda row: row["sf__Row"])
+    succeeded = sorted(ended.rows("succeeded"), key=lambda row: row["sf__Row"])
     assert [(row["name"], row["sf__Row"], row["sf__Id"]) for row in succeeded] == [
         ("Alpha", "1", found[0]["Id"]),
         ("Beta", "2", found[1]["Id"]),
     ]
     assert {row["sf__Created"] for row in succeeded} == {"true"}
-    (failed,) = result_rows(ended, "load", "failed")
+    (failed,) = ended.rows("failed")
     assert (failed["staff"], failed["sf__Row"]) == ("3", "3")
     assert failed["sf__Code"] == "REQUIRED_FIELD_MISSING"
     assert failed["sf__Message"] == "Required fields are missing: [Name]"
     assert failed["sf__Fields"] == "Name"
-    assert result_rows(ended, "load", "unprocessed") == []
+    assert ended.rows("unprocessed") == []
 
 
 @APIS
@@ -73,7 +66,7 @@ def test_update_by_id(bench, org, api):
     assert rows[changed]["Phone"] == "22"
     assert rows[changed]["Website"] == "https://x.example", "a blank leaves the field alone"
     assert rows[kept]["Phone"] == "1"
-    (failed,) = result_rows(ended, "phones", "failed")
+    (failed,) = ended.rows("failed", task="phones")
     assert failed["sf__Code"] == "INVALID_CROSS_REFERENCE_KEY"
 
 
@@ -123,7 +116,7 @@ def test_upsert_creates_and_updates_and_links_parents(bench, org, api):
     assert org.rows("SELECT LastName, Account.Name FROM Contact") == [
         {"LastName": "Ada", "Account": {"Name": "Second"}}
     ]
-    (failed,) = result_rows(ended, "contacts", "failed")
+    (failed,) = ended.rows("failed", task="contacts")
     assert failed["sf__Code"] == "INVALID_FIELD"
     assert "Foreign key external ID: e9 not found" in failed["sf__Message"].replace("E9", "e9")
 
@@ -144,7 +137,7 @@ def test_delete_what_a_query_found(bench, org, api):
     assert ended.code == 0, ended.err
     assert ended.task("drop")["counts"]["deleted"] == 2
     assert org.rows("SELECT Name FROM Account") == [{"Name": "Keep"}]
-    assert len(result_rows(ended, "drop", "succeeded")) == 2
+    assert len(ended.rows("succeeded", task="drop")) == 2
 
 
 @APIS

@@ -1,5 +1,6 @@
 """The process that commands of tests are forks of, and the commands that run in them."""
 
+import csv
 import json
 import os
 import signal
@@ -33,6 +34,17 @@ class Ended:
 
     def task(self, name):
         return next(task for task in self.document["tasks"] if task["name"] == name)
+
+    def rows(self, kind, task="load"):
+        """The rows of a result file of a task: `failed`, `succeeded`, …"""
+        csv.field_size_limit(1_000_000)
+        file = Path(self.task(task)["results"]) / f"{kind}.csv"
+        with file.open(encoding="utf-8", newline="") as lines:
+            return list(csv.DictReader(lines))
+
+    def counts(self, *names, task="load"):
+        found = self.task(task)["counts"]
+        return tuple(found[name] for name in names)
 
 
 class Warm:

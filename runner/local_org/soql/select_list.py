@@ -107,9 +107,8 @@ class SelectList:
 
     # --- fields
 
-    def _path(self, path: Path, alias: str | None = None) -> None:
-        found = self._select.operands.resolve(path)
-        self._add(found, path.at, alias)
+    def _path(self, path: Path) -> None:
+        self._add(self._select.operands.resolve(path), path.at)
 
     def _add(self, found: Expression, at: int, alias: str | None = None) -> None:
         column = found.column

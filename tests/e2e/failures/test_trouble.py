@@ -1,8 +1,6 @@
 """What a run makes of an org, or a network, that does not behave."""
 
-import csv
 from itertools import product
-from pathlib import Path
 
 import pytest
 
@@ -29,12 +27,6 @@ def trouble(org):
 
 def write_rows(bench, count):
     bench.write("a.csv", "Name\n" + "".join(f"n {n}\n" for n in range(count)))
-
-
-def rows_of(ended, kind):
-    file = Path(ended.task("load")["results"]) / f"{kind}.csv"
-    with file.open(encoding="utf-8", newline="") as lines:
-        return list(csv.DictReader(lines))
 
 
 @pytest.mark.parametrize(
@@ -64,12 +56,12 @@ def test_a_create_whose_answer_was_lost_is_told_and_never_sent_again(bench, org,
     counts = ended.task("load")["counts"]
     assert counts["in_doubt"] == 200
     assert counts["created"] + counts["in_doubt"] + counts["unprocessed"] == 600
-    doubtful = rows_of(ended, "in_doubt")
+    doubtful = ended.rows("in_doubt")
     assert len(doubtful) == 200
     assert doubtful[0]["sf__Code"] == "ANSWER_LOST"
     names = {row["Name"] for row in org.rows("SELECT Name FROM Account")}
     assert {row["Name"] for row in doubtful} <= names, "they had been carried out"
-    assert not {row["Name"] for row in rows_of(ended, "unprocessed")} & names
+    assert not {row["Name"] for row in ended.rows("unprocessed")} & names
 
 
 @pytest.mark.parametrize("kind", ["answer_lost", *slow("reset_after", "reset_before")])
@@ -122,7 +114,7 @@ def test_the_daily_limit_stops_the_run_and_says_when_to_come_back(bench, org, tr
     task = ended.task("load")
     assert task["code"] == "REQUEST_LIMIT_EXCEEDED"
     assert task["counts"]["unprocessed"] == 500
-    assert len(rows_of(ended, "unprocessed")) == 500
+    assert len(ended.rows("unprocessed")) == 500
 
 
 @pytest.mark.parametrize(
@@ -136,7 +128,7 @@ def test_a_job_that_ends_badly_half_way_is_accounted_row_by_row(bench, org, trou
     assert ended.code == 1, ended.err + ended.out
     counts = ended.task("load")["counts"]
     in_org = org.rows("SELECT COUNT(Id) n FROM Account")[0]["n"]
-    assert counts["created"] == in_org == len(rows_of(ended, "succeeded"))
+    assert counts["created"] == in_org == len(ended.rows("succeeded"))
     assert 0 < counts["created"] < 20_500
     assert counts["created"] + counts["failed"] + counts["unprocessed"] == 20_500
     assert word in ended.task("load")["message"]
@@ -151,7 +143,7 @@ def test_what_a_bad_job_left_unprocessed_goes_into_a_new_one(bench, org, trouble
     assert ended.task("load")["counts"]["created"] == 10_500
     assert len(ended.task("load")["bulk_job_ids"]) == 2
     assert org.rows("SELECT COUNT(Id) n FROM Account") == [{"n": 10_500}]
-    assert len({row["sf__Row"] for row in rows_of(ended, "succeeded")}) == 10_500
+    assert len({row["sf__Row"] for row in ended.rows("succeeded")}) == 10_500
 
 
 @pytest.mark.parametrize("attempts", [4, *slow(1)])
