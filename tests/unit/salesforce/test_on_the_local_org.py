@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from runner.credentials import Secret, Token
 from runner.errors import OrgError, SignInError
 from runner.job.model import RetryPolicy, Verb
-from runner.local_org.app import open_org, serve
+from runner.local_org.app import Server, open_org
 from runner.local_org.oauth.approvals import Approvals
 from runner.local_org.oauth.sessions import Sessions
 from runner.local_org.org import Settings
@@ -76,7 +76,7 @@ def local(tmp_path, transport) -> Iterator[Local]:
         bulk_query_page_rows=100,
     )
     org = open_org(tmp_path / "org", DECLARED, settings)
-    with serve(org, port=0) as server:
+    with Server(org, port=0) as server:
         tokens = Tokens(Token(Secret(server.access_token), server.url))
         retrier = Retrier(RetryPolicy(attempts=3), sleep=lambda _: sleep(0.01))
         session = Session(transport, tokens, retrier, login_command="runner login")
