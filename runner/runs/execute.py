@@ -314,6 +314,7 @@ class Execution(Struct, frozen=True):
         """Run the tasks; the exit code is `least` where all tasks succeed."""
         selected, identity, is_undo = self.selected, self.org.identity, self.selected.is_undo
         version, instance_url = self.org.version, self.session.instance_url
+        org_id = identity.org_id or ""
         self.ledger.connect_run(
             selected.run_id,
             org_id=identity.org_id,
@@ -322,6 +323,10 @@ class Execution(Struct, frozen=True):
             api_version=version,
         )
         context = self._context()
+        if selected.past is not None or self.ledger.with_open_jobs(selected.job.file, org_id):
+            from runner.engine.left_jobs import abort_left_jobs
+
+            abort_left_jobs(context)
         if not is_undo:
             check_against_org(context, selected.request.only)
         if context.reserve is not None and selected.past is None:

@@ -153,6 +153,26 @@ class RunHistory:
             )
             return tuple(run for run in found if run.state is RunState.RUNNING or run.is_unfinished)
 
+    def with_open_jobs(self, job_file: Path, org_id: str) -> tuple[RunRecord, ...]:
+        """List runs of a job on an org that are not resumed, but whose Bulk jobs may be under way.
+
+        With tasks and parts, without runs that are running.
+        """
+        with self.database.reading() as connection:
+            rows = connection.execute(
+                "SELECT * FROM runs WHERE settled = 1 AND job_file = :job_file AND org_id = :org_id"
+                " AND run_id IN (SELECT parts.run_id FROM parts JOIN tasks"
+                " ON tasks.run_id = parts.run_id AND tasks.name = parts.task"
+                " WHERE parts.state IN ('intended', 'Open')"
+                " OR tasks.verb = 'query' AND parts.state IN ('UploadComplete', 'InProgress'))",
+                {"job_file": str(job_file), "org_id": org_id},
+            ).fetchall()
+            found = (
+                self._run(row, self._tasks(connection, row["run_id"], with_parts=True))
+                for row in rows
+            )
+            return tuple(run for run in found if run.state is not RunState.RUNNING)
+
     def knows_job(self, job_id: str) -> bool:
         """Whether a part of any run is recorded as this Bulk job."""
         with self.database.reading() as connection:

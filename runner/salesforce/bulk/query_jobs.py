@@ -12,7 +12,7 @@ from pathlib import Path
 
 from runner.errors import OrgError, UnexpectedAnswerError
 from runner.salesforce.bulk.csv_pages import Grown, Rewrite, as_it_is, save_pages, unwatched
-from runner.salesforce.bulk.job import JobInfo, Pace, job_of, wait_for_end
+from runner.salesforce.bulk.job import JobInfo, JobState, Pace, job_of, wait_for_end
 from runner.salesforce.bulk.parallel_pages import save_in_parallel
 from runner.salesforce.http.messages import OrgRequest, json_body, segment
 from runner.salesforce.session import Session
@@ -48,6 +48,13 @@ def create_job(session: Session, soql: str, *, deleted: bool = False) -> JobInfo
 def state(session: Session, job_id: str) -> JobInfo:
     """Ask for a job's state."""
     return job_of(session.request("GET", _job_path(job_id)))
+
+
+def abort(session: Session, job_id: str) -> JobInfo:
+    """Abort a job that has not ended."""
+    body = json_body({"state": JobState.ABORTED.value})
+    request = OrgRequest("PATCH", _job_path(job_id), _JSON, body=body, idempotent=True)
+    return job_of(session.send(request))
 
 
 def poll(session: Session, job_id: str, pace: Pace, report: Callable[[JobInfo], None]) -> JobInfo:

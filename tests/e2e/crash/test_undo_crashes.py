@@ -74,12 +74,18 @@ def run_killed(undone, at):
     assert undone.picture() == before, f"killed at point {at}"
 
 
+def open_jobs(org):
+    jobs = org.request("GET", "/services/data/v68.0/jobs/ingest").json()["records"]
+    return [each for each in jobs if each["state"] == "Open"]
+
+
 def undo_killed(undone, at):
     state, before = undone.prepare()
     run_id = undone.command("run", undone.job, state=state).document["run_id"]
     assert undone.command("undo", run_id, "--yes", state=state, kill_at=at).code in {0, -9}
     undone.undo(run_id, state)
     assert undone.picture() == before, f"killed at point {at}"
+    assert not open_jobs(undone.org), f"killed at point {at}"
     assert not list(state.glob("runs/*/*/staging")), f"killed at point {at}"
 
 

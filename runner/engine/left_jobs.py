@@ -1,0 +1,105 @@
+"""Bulk jobs that died processes left in the org and that no resume continues: aborted.
+
+An undo is never resumed, an abandoned run neither, and a query is read again. An ingest job that is
+still open has processed nothing, and the result of a query job is of no use. Ingest jobs that were
+closed continue: their rows were sent. Knows which jobs these are. Knows nothing of how they are made.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import suppress
+from datetime import timedelta
+
+from msgspec.structs import replace
+
+from runner.engine.context import Context
+from runner.engine.next_step import INTENDED
+from runner.engine.unknown_jobs import CLOCKS_DIFFER
+from runner.errors import OrgError, TransientError
+from runner.events import Noticed
+from runner.job.model import Api, Verb
+from runner.salesforce.bulk import ingest, query_jobs
+from runner.salesforce.bulk.ingest import IngestSpec
+from runner.salesforce.bulk.job import JobState
+from runner.state.run_records import PartRecord, RunRecord, TaskRecord
+from runner.wording import counted
+
+_AT_WORK = frozenset({JobState.UPLOAD_COMPLETE, JobState.IN_PROGRESS})
+
+
+def abort_left_jobs(context: Context) -> None:
+    """Abort what earlier runs of the job have left; what cannot be aborted now is left again.
+
+    Raises:
+        StateError: The ledger cannot be read or written.
+    """
+    for run in _left_behind(context):
+        for task in run.tasks:
+            jobs = 0
+            for line in task.parts:
+                with suppress(TransientError):
+                    jobs += _abort(context, task, line, run.run_id)
+            if jobs:
+                what = f"aborted {counted(jobs, 'Bulk job')} that run {run.run_id} had left"
+                context.sink(Noticed(what, task.name))
+
+
+def _left_behind(context: Context) -> Iterator[RunRecord]:
+    """Runs that may have left jobs; of the run that is resumed, only its queries."""
+    found = context.ledger.with_open_jobs(context.job.file, context.org_id)
+    yield from (run for run in found if run.run_id != context.run_id)
+    past = context.past
+    if past is not None:
+        is_query = (task for task in past.tasks if task.verb == Verb.QUERY.value)
+        yield replace(past, tasks=tuple(is_query))
+
+
+def _abort(context: Context, task: TaskRecord, line: PartRecord, run_id: str) -> int:
+    """Abort the job of a part if it is left; how many were aborted.
+
+    Raises:
+        TransientError: The org cannot be asked now.
+    """
+    session, job_id = context.session, line.bulk_job_id
+    if task.verb == Verb.QUERY.value:
+        job_ids = [job_id] if job_id and line.state in _AT_WORK else []
+        abort = query_jobs.abort
+    else:
+        is_open = job_id and line.state == JobState.OPEN
+        job_ids = [job_id] if job_id and is_open else _unrecorded(context, task, line)
+        abort = ingest.abort
+    aborted = 0
+    for each in job_ids:
+        try:
+            abort(session, each)
+        except TransientError:
+            raise
+        except OrgError:
+            continue  # it has ended, or the org has deleted it
+        aborted += 1
+    if job_ids or line.state == INTENDED:
+        ended = replace(line, state=str(JobState.ABORTED))
+        context.ledger.record_part(run_id, task.name, ended)
+    return aborted
+
+
+def _unrecorded(context: Context, task: TaskRecord, line: PartRecord) -> list[str]:
+    """Open jobs that were made for a part in the moment before the process died."""
+    plan = json.loads(task.plan or "{}")
+    if line.state != INTENDED or line.began is None or plan.get("api") != Api.BULK.value:
+        return []
+    session = context.session
+    operation = ingest.operation_of(Verb(task.verb), hard=bool(plan.get("hard")))
+    spec = IngestSpec(task.sobject, operation, plan.get("key"))
+    there = line.began + session.clock_offset
+    patience = timedelta(seconds=session.retrier.policy.total_seconds)
+    since, until = there - CLOCKS_DIFFER, there + patience + CLOCKS_DIFFER
+    try:
+        found = list(ingest.open_jobs(session, spec, context.user_id, since, until))
+    except TransientError:
+        raise
+    except OrgError:
+        return []  # this user may not list jobs
+    return [each for each in found if not context.ledger.knows_job(each)]
