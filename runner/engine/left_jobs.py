@@ -2,7 +2,7 @@
 
 An undo is never resumed, an abandoned run neither, and a query is read again. An ingest job that is
 still open has processed nothing, and the result of a query job is of no use. Ingest jobs that were
-closed continue: their rows were sent. Knows which jobs these are. Knows nothing of how they are made.
+closed continue: their rows were sent. Knows which jobs these are, not how they are made.
 """
 
 from __future__ import annotations
