@@ -22,6 +22,7 @@ from runner.job.soql import columns_of_query
 from runner.job.source_query import SourceQuery
 from runner.salesforce.describe import Describes
 from runner.salesforce.described import ObjectDescribe
+from runner.salesforce.versions import supports_all
 
 _NEEDED = {
     Verb.CREATE: ("create",),
@@ -54,8 +55,22 @@ def check_against_org(context: Context, only: Collection[str] = ()) -> None:
     problems = org_problems(
         context.job, tasks, lambda task: context.of(task).describes, begun=begun
     )
+    problems += too_old(context, tasks)
     if problems:
         raise JobError(problems)
+
+
+def too_old(context: Context, tasks: Sequence[AnyTask]) -> tuple[Diagnostic, ...]:
+    """What of these tasks needs a newer API version."""
+
+    def version_of(task: AnyTask) -> str:
+        return context.of(task).version
+
+    if all(supports_all(version_of(task)) for task in tasks):
+        return ()
+    from runner.engine.version_check import version_problems  # noqa: PLC0415 - old versions only
+
+    return tuple(version_problems(context.job, tasks, version_of))
 
 
 def org_problems(

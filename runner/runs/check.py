@@ -15,7 +15,6 @@ from msgspec.structs import replace
 
 from runner import events
 from runner.diagnostics import Diagnostic, Severity
-from runner.engine.api_choice import api_for_write
 from runner.engine.api_reserve import reserve_problem
 from runner.engine.connect import ConnectedOrg, connect
 from runner.engine.constant_check import constant_problems
@@ -23,6 +22,7 @@ from runner.engine.context import SourceOrg
 from runner.engine.forecast import Forecast, forecast_of
 from runner.engine.org_check import files_of_queries, org_problems
 from runner.engine.record_type_check import record_type_problems
+from runner.engine.version_check import version_problems
 from runner.errors import (
     ExitCode,
     JobError,
@@ -141,6 +141,10 @@ class _OtherOrgs(Struct):
         found = self._found.get(connection) if connection is not None else None
         return found.describes if found is not None else None
 
+    def version_for(self, task: AnyTask) -> str:
+        """The API version of an org that `describes_for` has."""
+        return self._found[task.connection].version if isinstance(task, SourceQuery) else ""
+
 
 def _problems_of(
     job: Job, error: RunnerError, connection: Connection | None = None
@@ -182,7 +186,8 @@ def _checked(  # noqa: PLR0913, PLR0917 - a job, its org and the orgs that it re
     problems += _constants(job, tasks, describes, written)
     problems += _not_unique(job, tasks, describes)
     problems += _hard_deletes(job, session)
-    problems += _too_old(job, tasks, org.version)
+    problems += version_problems(job, own, lambda _: org.version)
+    problems += version_problems(job, of_others, others.version_for)
     forecast, uncounted = forecast_of(own, org.version, written | files_written_by(job))
     limits = limits_of(session)
     requests = limits.get(API_REQUESTS)
@@ -203,18 +208,6 @@ def _checked(  # noqa: PLR0913, PLR0917 - a job, its org and the orgs that it re
         uncounted,
         requests,
     )
-
-
-def _too_old(job: Job, tasks: Sequence[AnyTask], version: str) -> Iterator[Diagnostic]:
-    """Tasks that need an API that the version does not have."""
-    for task in tasks:
-        if not isinstance(task, WriteTask):
-            continue
-        try:
-            api_for_write(task, 1, version)
-        except UsageError as error:
-            here = ("tasks", task.index, task.verb.value)
-            yield job.origin.diagnose(here, "org/api-version", error.message, help=error.hint)
 
 
 def _constants(

@@ -20,7 +20,7 @@ from msgspec import Struct
 from runner.engine.connect import ConnectedOrg, connect
 from runner.engine.context import LOOKUPS, Context, SourceOrgs
 from runner.engine.known_lookups import KnownLookups
-from runner.engine.org_check import org_problems
+from runner.engine.org_check import org_problems, too_old
 from runner.engine.plan import PlannedTask, Planner
 from runner.engine.plan_rails import trips_of
 from runner.engine.planned_sources import Left, PlannedSources, files_read
@@ -192,6 +192,7 @@ class _Planning(Struct, frozen=True):
         problems = org_problems(
             context.job, tasks, lambda task: context.of(task).describes, self.written_before
         )
+        problems += too_old(context, tasks)
         if problems:
             raise JobError(problems)
 

@@ -87,6 +87,11 @@ def supports(version: str, feature: Feature) -> bool:
     return _number(version) >= feature.value
 
 
+def supports_all(version: str) -> bool:
+    """Whether a version lacks nothing."""
+    return all(supports(version, each) for each in Feature)
+
+
 def require(version: str, feature: Feature, purpose: str) -> None:
     """Require a feature.
 

@@ -1,6 +1,7 @@
 """`runner check`: what the org would refuse, without writing and without reading a record."""
 
 import json
+import re
 
 import pytest
 
@@ -138,6 +139,34 @@ def test_what_is_wrong_with_the_connection_is_a_finding_in_its_file(
     assert f"error[{finding}]" in ended.out
     assert "connections/mine.yaml:" in ended.out
     assert place in ended.out
+
+
+@pytest.mark.parametrize("verb", ["check", "plan", "run"])
+def test_a_version_that_is_too_old_for_a_task_is_found_before_any_task_writes(bench, org, verb):
+    bench.write("a.csv", "ERP_Id__c,Name\nE1,x\n")
+    job = bench.job(
+        """
+- {name: first, create: Account, from: a.csv, api: rest}
+- {name: saved, update: Account, key: ERP_Id__c, from: a.csv}
+- {name: gone, delete: Account, key: ERP_Id__c, from: a.csv, hard: true}
+- {name: all, create: Account, from: a.csv, all_or_none: true}
+- {name: list, query: SELECT Id FROM Account, api: bulk, to: out/a.csv}
+""",
+        connection="{environment: local, api_version: '40.0'}",
+        head="defaults: {undo: true}\n",
+    )
+    ended = bench.run(verb, job)
+    assert ended.code == 2, ended.out + ended.err
+    found = re.findall(
+        r"error\[org/api-version\]: (.*) needs .*\n *--> .*job.yaml:(\d+)", ended.out + ended.err
+    )
+    assert sorted(found) == [
+        ("Task 'gone', over Bulk API 2.0", "8"),
+        ("Task 'list', over Bulk API 2.0", "10"),
+        ("`all_or_none` of task 'all'", "9"),
+        ("`undo` of task 'saved'", "4"),
+    ]
+    assert not org.rows("SELECT Id FROM Account")
 
 
 def test_an_org_that_does_not_answer_is_a_finding_too(bench, org):
