@@ -16,6 +16,8 @@ from threading import Thread
 from typing import BinaryIO, Self
 from zlib import crc32
 
+from msgspec import Struct
+
 from runner.errors import StorageError
 
 PRIVATE_FILE = 0o600
@@ -260,6 +262,19 @@ def copy_content(file: Path, to: Path) -> None:
         while block := source.read(_COPIED_BYTES):
             out.write(block)
             ahead.grown()
+
+
+class Stamp(Struct, frozen=True):
+    """By which a file differs from another that had its name on this machine."""
+
+    size: int
+    changed_ns: int
+    inode: int
+
+    @classmethod
+    def of(cls, found: os.stat_result) -> Stamp:
+        """The stamp of a file of which the system says this."""
+        return cls(found.st_size, found.st_mtime_ns, found.st_ino)
 
 
 def checksum_of(file: Path) -> str:

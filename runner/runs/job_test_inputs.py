@@ -10,12 +10,12 @@ from itertools import chain
 from pathlib import Path
 
 from runner.errors import RunnerError
+from runner.files import Stamp
 from runner.job.job_tests import JobTest, Table
 from runner.job.partial_job import source_files
 from runner.job.permissions import Permissions
 from runner.runs.wiring import check_job
 
-Stamp = tuple[int, int, int]
 Stamps = Mapping[Path, Stamp | None]
 """Files as they were; None: there was none."""
 
@@ -69,7 +69,6 @@ def changed_since(stamps: Stamps) -> frozenset[Path]:
 
 def _stamp(file: Path) -> Stamp | None:
     try:
-        found = file.stat()
+        return Stamp.of(file.stat())
     except OSError:
         return None
-    return found.st_mtime_ns, found.st_size, found.st_ino

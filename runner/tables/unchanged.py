@@ -13,20 +13,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from msgspec import Struct
-
 from runner.errors import SourceError
+from runner.files import Stamp
 
 if TYPE_CHECKING:
     from typing_extensions import Buffer
-
-
-class Stamp(Struct, frozen=True):
-    """By which a file differs from a later one of its name on the same machine."""
-
-    size: int
-    changed_ns: int
-    inode: int
 
 
 def stamp_of(file: Path) -> Stamp:
@@ -36,7 +27,7 @@ def stamp_of(file: Path) -> Stamp:
         SourceError: It is not there.
     """
     try:
-        return stat_stamp(file.stat())
+        return Stamp.of(file.stat())
     except OSError as error:
         raise unreadable(file, error) from error
 
@@ -74,7 +65,7 @@ class UnchangedFile(io.FileIO):
     def __init__(self, path: Path) -> None:
         super().__init__(path, "rb")
         self._path = path
-        self._stamp = stat_stamp(os.fstat(self.fileno()))
+        self._stamp = Stamp.of(os.fstat(self.fileno()))
 
     def readinto(self, buffer: Buffer, /) -> int | None:
         """Read some bytes; nothing is the end."""
@@ -90,7 +81,7 @@ class UnchangedFile(io.FileIO):
         return content
 
     def _check(self) -> None:
-        if stat_stamp(os.fstat(self.fileno())) != self._stamp:
+        if Stamp.of(os.fstat(self.fileno())) != self._stamp:
             raise _changed(self._path)
 
 
@@ -100,11 +91,6 @@ def unreadable(path: Path, error: OSError) -> SourceError:
         f"{path} cannot be read: {error.strerror or error}.",
         hint="Check the path in `from` and the file's permissions.",
     )
-
-
-def stat_stamp(found: os.stat_result) -> Stamp:
-    """The stamp of a file of which the system has said this."""
-    return Stamp(found.st_size, found.st_mtime_ns, found.st_ino)
 
 
 def _changed(file: Path) -> SourceError:

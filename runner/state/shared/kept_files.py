@@ -14,18 +14,10 @@ from pathlib import Path
 import msgspec
 from msgspec import Struct
 
-from runner.files import write_private
+from runner.files import Stamp, write_private
 from runner.state.paths import WORKING_FOLDERS
 
 _INDEX = ".stored.json"
-
-
-class Stamp(Struct, frozen=True):
-    """By which a file on this machine differs from an earlier one in its place."""
-
-    size: int
-    changed_ns: int
-    inode: int
 
 
 class Stored(Struct, frozen=True):
@@ -73,9 +65,4 @@ def _files_in(folder: str, prefix: str) -> Iterator[tuple[str, Stamp]]:
                 yield from _files_in(entry.path, f"{prefix}{entry.name}/")
             continue
         with suppress(FileNotFoundError):  # deleted meanwhile
-            yield f"{prefix}{entry.name}", stamp_of(entry.stat())
-
-
-def stamp_of(found: os.stat_result) -> Stamp:
-    """The stamp of a file."""
-    return Stamp(found.st_size, found.st_mtime_ns, found.st_ino)
+            yield f"{prefix}{entry.name}", Stamp.of(entry.stat())

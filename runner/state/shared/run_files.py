@@ -20,20 +20,18 @@ from threading import RLock
 from typing import TYPE_CHECKING, Any
 
 from runner.errors import StateError, StorageError, library_of
-from runner.files import PRIVATE_FILE, private_folder
+from runner.files import PRIVATE_FILE, Stamp, private_folder
 from runner.job.endpoints import shown_url
 from runner.parallel import parallel_map
 from runner.state.ledger_database import Row, Statements
 from runner.state.process import ProcessIdentity
 from runner.state.run_files import Aside
 from runner.state.shared.kept_files import (
-    Stamp,
     Stored,
     files_in,
     known_runs,
     read_stored,
     save_stored,
-    stamp_of,
 )
 from runner.state.shared.strays import strays
 
@@ -184,7 +182,7 @@ class StoredFiles:
         row, to = wanted[path], self._runs / run_id / path
         private_folder(to.parent)
         self._fetch_file(run_id, row["name"], to, row["size"])
-        return Stored(row["name"], stamp_of(to.stat()))
+        return Stored(row["name"], Stamp.of(to.stat()))
 
     def _fetch_file(self, run_id: str, name: str, to: Path, wanted: int) -> None:
         fs, root = self._opened()
@@ -244,7 +242,7 @@ class StoredFiles:
 
         def fetched(each: Aside) -> None:
             self._fetch_file(run_id, each.stored, folder / each.name, each.size)
-            self._aside[stamp_of((folder / each.name).stat())] = each.stored
+            self._aside[Stamp.of((folder / each.name).stat())] = each.stored
 
         for _ in parallel_map(fetched, aside, _AT_ONCE):
             pass
@@ -306,7 +304,7 @@ class StoredFiles:
                 self._make_folder(to.rpartition("/")[0])
                 try:
                     fs.put_file(str(file), to)
-                    if stamp_of(file.stat()) != stamp:  # it grew meanwhile: sent again next time
+                    if Stamp.of(file.stat()) != stamp:  # it grew meanwhile: sent again next time
                         stamp = Stamp(fs.size(to), 0, 0)
                 except FileNotFoundError:
                     if file.exists():  # so it is the store that lacks something

@@ -24,9 +24,9 @@ from runner.tables.sql import read_parquet as relation
 from runner.tables.unchanged import stamp_of, unchanged
 
 if TYPE_CHECKING:
+    from runner.files import Stamp
     from runner.tables import duckdb
     from runner.tables.sources.partitions import Partition
-    from runner.tables.unchanged import Stamp
 
 
 _MOST_DIGITS = 38

@@ -13,7 +13,8 @@ from typing import BinaryIO
 from msgspec import Struct
 
 from runner.credentials import SecretReference
-from runner.tables.unchanged import Stamp, check_unchanged, unreadable
+from runner.files import Stamp
+from runner.tables.unchanged import check_unchanged, unreadable
 
 _BLOCK_BYTES = 1 << 20
 _ENDING_BYTES = 8

@@ -16,7 +16,7 @@ from threading import Lock, Thread
 from typing import TYPE_CHECKING
 
 from runner.errors import StateError
-from runner.files import atomic_write, replace, unwritable
+from runner.files import Stamp, atomic_write, replace, unwritable
 from runner.job.endpoints import (
     STANDARD_STREAM,
     Compression,
@@ -28,7 +28,6 @@ from runner.job.endpoints import (
     Target,
 )
 from runner.tables.targets.file import Columns, is_plain, target_errors, write_file
-from runner.tables.unchanged import Stamp, stat_stamp
 
 if TYPE_CHECKING:
     from runner.tables.targets.copy_ahead import CopyAhead
@@ -170,7 +169,7 @@ def _into_file(
 def _version(file: Path) -> Stamp | None:
     """What changes when a file does; None if there is none."""
     try:
-        return stat_stamp(file.stat())
+        return Stamp.of(file.stat())
     except FileNotFoundError:
         return None
 

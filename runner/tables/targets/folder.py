@@ -13,6 +13,7 @@ from pathlib import Path
 
 from runner.errors import StateError
 from runner.files import (
+    Stamp,
     delete_strays,
     exchange,
     recover,
@@ -111,10 +112,9 @@ def _write_with_kept(
     return notes
 
 
-def _version(folder: Path) -> list[tuple[str, int, int]]:
+def _version(folder: Path) -> dict[Path, Stamp]:
     """What changes when a folder does."""
-    found = ((str(each), each.stat()) for each in sorted(folder.rglob("*")) if each.is_file())
-    return [(path, stat.st_size, stat.st_mtime_ns) for path, stat in found]
+    return {each: Stamp.of(each.stat()) for each in folder.rglob("*") if each.is_file()}
 
 
 def _cells(target: FolderTarget, typed: tuple[TypedColumn, ...], columns: Columns) -> str:
