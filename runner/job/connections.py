@@ -17,6 +17,7 @@ from runner.errors import JobError, UsageError
 from runner.job import build, notation
 from runner.job.checks.connection import secrets_outside
 from runner.job.documents import in_order, problems_of
+from runner.job.file_kinds import OTHER_KIND
 from runner.job.model import Connection, Environment, Job
 from runner.job.origin import Origin
 from runner.job.partial_job import ProblemPaths, sound_part
@@ -220,7 +221,7 @@ def target_names(file: Path) -> tuple[str, ...]:
 
 def _is_of_connection(problem: Diagnostic) -> bool:
     """Whether a problem of the job file leaves its connection in doubt."""
-    return problem.path[:1] in {(), ("connection",)}
+    return problem.path[:1] in {(), ("connection",)} or problem.code == OTHER_KIND
 
 
 def read_connection(

@@ -11,6 +11,7 @@ from pathlib import Path
 from runner.diagnostics import Diagnostic
 from runner.errors import JobError
 from runner.job import value_scan
+from runner.job.file_kinds import other_kind
 from runner.job.partial_job import ProblemPaths
 from runner.job.schema.files import is_valid
 from runner.job.yaml.document import Document, read_document
@@ -46,9 +47,13 @@ def problems_of(
     Args:
         document: The document.
         schema: Name of the schema to check it against.
-        definition: The part of the schema to check against; the whole schema when None.
+        definition: The part of the schema to check against, which is a connection; the whole
+            schema when None.
         known: Problems found before; the schema has nothing to add where they are.
     """
+    other = other_kind(document, schema if definition is None else "connection")
+    if other is not None:
+        return [*document.problems, other]
     values, origin = document.values, document.origin
     placed = value_scan.placeholders(values, origin)
     problems = [*document.problems, *value_scan.secrets(values, origin), *known, *placed]

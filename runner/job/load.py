@@ -23,6 +23,7 @@ from runner.job.connections import (
     read_one_connection,
 )
 from runner.job.documents import in_order, problems_of
+from runner.job.file_kinds import OTHER_KIND
 from runner.job.mirrors import missing_name, with_missing
 from runner.job.model import Connection, Job
 from runner.job.origin import Origin
@@ -80,6 +81,8 @@ def check_job(  # noqa: PLR0913, PLR0917 - the readers and permissions of a job
         document = in_place(document)
     values, origin = document.values, document.origin
     problems = problems_of(document, "job", known=verbs(values, origin))
+    if any(each.code == OTHER_KIND for each in problems):
+        return None, in_order(problems)
     folder = file.absolute().parent
     connection = found_connection(values.get("connection"), origin, folder, problems, target)
     problems += problems_of_targets(values, origin, connection.targets)

@@ -142,7 +142,8 @@ def _one(title: str) -> str:
         return f"`{title}`"
     if title.endswith("s"):
         return f"the {title}"
-    return f"{'an' if title[0] in 'aeiou' else 'a'} {title}"
+    has_vowel = title[0] in "aeiou" and not title.startswith("user")
+    return f"{'an' if has_vowel else 'a'} {title}"
 
 
 def _missing_keys(violation: Violation, origin: Origin, prefix: str) -> Iterator[Diagnostic]:

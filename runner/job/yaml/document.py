@@ -22,6 +22,7 @@ from runner.job.yaml.tree import Composer, Plain, resolve
 with compiled_late():
     import yaml
 
+_ZIP_ARCHIVE = b"PK\x03\x04"
 MAX_BYTES = 1_000_000
 """Of a job file, and of every other YAML file that a job names."""
 
@@ -57,6 +58,8 @@ def read_document(file: Path) -> Document:
 
 def parse_document(content: bytes, file: Path) -> Document:
     """Read the bytes of `file`: UTF-8, with or without a byte order mark."""
+    if content.startswith(_ZIP_ARCHIVE):
+        return _rejected(Origin(file), messages.zip_archive())
     if len(content) > MAX_BYTES:
         return _rejected(Origin(file), messages.too_large(MAX_BYTES))
     try:

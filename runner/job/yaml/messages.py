@@ -185,6 +185,13 @@ def not_utf8(content: bytes, offset: int) -> SyntaxProblem:
     return SyntaxProblem("yaml/not-utf8", message, hint)
 
 
+def zip_archive() -> SyntaxProblem:
+    """The file is a plan, or another ZIP archive."""
+    message = "the file is a ZIP archive, such as a saved plan, not YAML"
+    hint = "name the YAML file; `runner apply` takes a plan"
+    return SyntaxProblem("yaml/zip-archive", message, hint)
+
+
 def unreadable(error: Exception) -> SyntaxProblem:
     """The file cannot be opened."""
     if isinstance(error, FileNotFoundError):

@@ -132,6 +132,12 @@ def test_codes_bear_the_name_of_the_schema():
     ]
 
 
+def test_a_key_of_another_place_is_explained_with_the_article_of_its_sound():
+    document = parse_document(b"version: 1\nname: a\n", ORIGIN.file)
+    found = list(validate(document.values, document.origin, "org"))
+    assert [each.help for each in found] == ["it belongs in a user"]
+
+
 def test_a_document_without_positions_is_judged_too():
     found = validate({"version": 1, "objects": 5}, ORIGIN, "org")
     assert [(each.code, each.position) for each in found] == [("org/wrong-type", None)]
