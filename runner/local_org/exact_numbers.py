@@ -75,3 +75,19 @@ def _read(text: str) -> Number:
 def _is_far(near: float) -> bool:
     """Beyond every field; avoids building numbers with a million zeros."""
     return not 1e-40 < abs(near) < 1e40  # noqa: PLR2004
+
+
+class Sum:
+    """An aggregate of SQLite: the exact sum of stored numbers."""
+
+    def __init__(self) -> None:
+        self._sum: Decimal | None = None
+
+    def step(self, value: Number | None) -> None:
+        """Add one number."""
+        if value is not None:
+            self._sum = exact(value) + (self._sum or 0)
+
+    def finalize(self) -> Number | None:
+        """The sum, as it is stored; None without values."""
+        return None if self._sum is None else to_stored(self._sum)

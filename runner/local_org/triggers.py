@@ -11,7 +11,6 @@ from __future__ import annotations
 import sqlite3
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
-from decimal import Decimal
 from typing import Any, cast
 
 from runner.local_org import exact_numbers
@@ -40,22 +39,6 @@ _CONSEQUENCES = (
 """Fields that follow from sums of the same record: the sObject, the causes, the consequence."""
 
 
-class ExactSum:
-    """The aggregate behind `sf_sum`: the exact sum of stored numbers; null of none."""
-
-    def __init__(self) -> None:
-        self._sum: Decimal | None = None
-
-    def step(self, value: float | str | None) -> None:
-        """Add one number."""
-        if value is not None:
-            self._sum = (self._sum or Decimal(0)) + exact_numbers.exact(value)
-
-    def finalize(self) -> float | str | None:
-        """The sum, as stored."""
-        return None if self._sum is None else exact_numbers.to_stored(self._sum)
-
-
 def share(amount: float | str | None, percent: float | str | None) -> float | str | None:
     """The function behind `sf_share`: so many percent of an amount, in cents."""
     if amount is None:
@@ -66,15 +49,15 @@ def share(amount: float | str | None, percent: float | str | None) -> float | st
 
 def total(*amounts: float | str | None) -> float | str | None:
     """The function behind `sf_total`: the exact sum of its arguments; null of nothing but nulls."""
-    summing = ExactSum()
+    summing = exact_numbers.Sum()
     for amount in amounts:
         summing.step(amount)
     return summing.finalize()
 
 
 def register(conn: sqlite3.Connection) -> None:
-    """Give a connection the functions that the triggers call."""
-    conn.create_aggregate("sf_sum", 1, cast("Any", ExactSum))  # declared for integers only
+    """Give a connection the functions that the triggers call, and `sf_sum` to queries, too."""
+    conn.create_aggregate("sf_sum", 1, cast("Any", exact_numbers.Sum))  # declared for integers only
     conn.create_function("sf_share", 2, share, deterministic=True)
     conn.create_function("sf_total", -1, total, deterministic=True)
 

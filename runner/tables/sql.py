@@ -47,6 +47,11 @@ def literal(text: str) -> str:
     return "'" + text.replace("'", "''") + "'"
 
 
+def utc_text(moment: str) -> str:
+    """SQL of a moment as the org writes it, in UTC and milliseconds."""
+    return f"strftime(timezone('UTC', {moment}), '%Y-%m-%dT%H:%M:%S.%gZ')"
+
+
 def once(value: str, variable: str, expression: str) -> str:
     """Write the SQL of an expression that uses a value several times, as a variable.
 

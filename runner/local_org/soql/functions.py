@@ -35,7 +35,7 @@ def _register(conn: sqlite3.Connection) -> None:
     conn.create_function("sf_compare", 2, compared, deterministic=True)
     conn.create_function("sf_near", 1, float, deterministic=True)
     conn.create_function("sf_beyond", 1, beyond, deterministic=True)
-    for name, aggregate in (("sf_sum", Total), ("sf_min", Least), ("sf_max", Most)):
+    for name, aggregate in (("sf_min", Least), ("sf_max", Most)):
         # The type stubs only know aggregates of integers.
         conn.create_aggregate(name, 1, aggregate)  # type: ignore[arg-type]
     conn.create_function("sf_format", 2, formatted, deterministic=True)
@@ -59,22 +59,6 @@ def compared(left: exact_numbers.Number | None, right: exact_numbers.Number) -> 
 def beyond(value: str) -> float:
     """Distance of a number stored as text from the nearest double."""
     return float(exact_numbers.exact(value) - exact_numbers.exact(float(value)))
-
-
-class Total:
-    """SUM without losing digits."""
-
-    def __init__(self) -> None:
-        self._sum: Decimal | None = None
-
-    def step(self, value: exact_numbers.Number | None) -> None:
-        """Add one value."""
-        if value is not None:
-            self._sum = exact_numbers.exact(value) + (self._sum or 0)
-
-    def finalize(self) -> exact_numbers.Number | None:
-        """The sum; None without values."""
-        return None if self._sum is None else exact_numbers.to_stored(self._sum)
 
 
 class Least:

@@ -30,7 +30,7 @@ from runner.job.endpoints import EXPLICIT_NULL, FileShape
 from runner.tables.database import Database
 from runner.tables.field_types import NUMBERS, TRIMMED_BY_THE_ORG, FieldKind
 from runner.tables.sources.value_texts import NOT_FINITE, NUMBER_MACROS
-from runner.tables.sql import literal, once
+from runner.tables.sql import literal, once, utc_text
 
 MOST_DIGITS = 18
 """Before the decimal point, of any number field. Source: Salesforce Help, "Custom Field Types"."""
@@ -272,12 +272,11 @@ def _date(text: str) -> str:
 
 def _datetime(text: str) -> str:
     moment = f"try_cast(regexp_replace(upper({text}), ' (Z|[+-])', '\\1') AS TIMESTAMPTZ)"
-    written = "strftime(timezone('UTC', {}), '%Y-%m-%dT%H:%M:%S.%gZ')"
     return (
         f"CASE WHEN {_matches(text, _CANONICAL_MOMENT)}"
         f" THEN CASE WHEN try_cast({text} AS TIMESTAMPTZ) IS NOT NULL THEN {text} END"
-        f" WHEN {_matches(text, _LOCAL)} THEN {written.format(f'local_moment({text})')}"
-        f" WHEN {_matches(text, _MOMENT)} THEN {written.format(moment)} END"
+        f" WHEN {_matches(text, _LOCAL)} THEN {utc_text(f'local_moment({text})')}"
+        f" WHEN {_matches(text, _MOMENT)} THEN {utc_text(moment)} END"
     )
 
 

@@ -11,7 +11,7 @@ from msgspec import Struct
 
 from runner.job.endpoints import Target
 from runner.tables.database import Database, storage_errors
-from runner.tables.sql import copy_csv, literal, name
+from runner.tables.sql import copy_csv, literal, name, utc_text
 from runner.tables.targets.column_types import column_names, with_query_rows
 from runner.tables.targets.held_rows import HELD, load_held
 from runner.tables.targets.merging import IS_DELETED
@@ -78,9 +78,9 @@ def compare(compared: Compared, folder: Path) -> Differences:
             load_held(database, compared.target, compared.stamp, folder)
             _load(database, compared)
             run(f"CREATE OR REPLACE TABLE differing AS {_differing(compared)}")
-            cells = f"id AS Id, what AS Difference, {_text('there')} AS InOrg"
+            cells = f"id AS Id, what AS Difference, {utc_text('there')} AS InOrg"
             listing = (
-                f"SELECT {cells}, {_text('here')} AS InTarget FROM differing ORDER BY what, id"
+                f"SELECT {cells}, {utc_text('here')} AS InTarget FROM differing ORDER BY what, id"
             )
             run(copy_csv(listing, listed, header=True))
             run(
@@ -164,7 +164,3 @@ def _moment(cell: str) -> str:
 
 def _until(compared: Compared) -> str:
     return f"CAST({literal(compared.until)} AS TIMESTAMP WITH TIME ZONE)"
-
-
-def _text(moment: str) -> str:
-    return f"strftime(timezone('UTC', {moment}), '%Y-%m-%dT%H:%M:%S.%gZ')"

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from runner.tables.field_types import FieldKind
 from runner.tables.sources.csv_pieces import with_row_groups
-from runner.tables.sql import name
+from runner.tables.sql import name, utc_text
 from runner.tables.sql_connection import driver_errors
 from runner.tables.targets.column_types import TypedColumn, TypedRows, column_names, typed_cell
 from runner.tables.targets.table_steps import Steps
@@ -132,6 +132,6 @@ def cell(column: TypedColumn) -> str:
         is_canonical = f"strlen({text}) = 24 AND {text} LIKE '__________T%Z'"
         return (
             f"CASE WHEN {is_canonical} AND {value} IS NOT NULL THEN {text}"
-            f" ELSE strftime(timezone('UTC', {value}), '%Y-%m-%dT%H:%M:%S.%gZ') END"
+            f" ELSE {utc_text(value)} END"
         )
     return value if column.kind is FieldKind.INTEGER else f"CAST({value} AS VARCHAR)"

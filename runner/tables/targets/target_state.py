@@ -21,7 +21,7 @@ from runner.errors import StateError
 from runner.job.endpoints import DatabaseTarget, FileFormat, FolderTarget, Target
 from runner.tables.database import Database, storage_errors
 from runner.tables.delta import DeltaTable, is_delta, open_table
-from runner.tables.sql import copy_csv, literal, name
+from runner.tables.sql import copy_csv, literal, name, utc_text
 from runner.tables.sql_connection import connect, duckdb_file, import_sqlalchemy
 from runner.wording import moment_of_row
 
@@ -168,10 +168,9 @@ def _write_committed(table: DeltaTable, stamp: str, known_from: datetime, to: Pa
     database = Database(to.parent)
     try:
         with storage_errors(f"{table.folder} cannot be read"):
-            text = f"strftime(timezone('UTC', {moment}), '%Y-%m-%dT%H:%M:%S.%gZ')"
             read = table.rows(database, table.files, with_file=False)
             since = f"{moment} >= CAST({literal(known_from.isoformat())} AS TIMESTAMPTZ)"
-            query = f"SELECT {name(own['id'])}, {text} FROM {read} WHERE {since}"
+            query = f"SELECT {name(own['id'])}, {utc_text(moment)} FROM {read} WHERE {since}"
             database.connection.execute(copy_csv(query, to, header=False))
     finally:
         database.close()
