@@ -84,8 +84,7 @@ def run_query(task: QueryTask, context: Context) -> TaskEnd:
         return appended.end
     shutil.rmtree(folder, ignore_errors=True)  # of a process that died
     folder.mkdir(parents=True, exist_ok=True)
-    if task.target is not None:
-        get_ready(task.target)
+    get_ready(task.targets)
     query = _Query(task, context, folder)
     with query.copied_ahead() as ahead:
         return _fetched_and_delivered(query, folder, ahead, appended)

@@ -60,6 +60,28 @@ def connect(
         engine.dispose()
 
 
+def check_sqlite(connection: Connection, kind: type[RunnerError] = SourceError) -> None:
+    """Refuse a file of SQLite that is cut off: SQLite fills half a page at its end with zeros.
+
+    Args:
+        connection: To any database; only files of SQLite are looked at.
+        kind: The class of the error: SourceError or StateError.
+    """
+    file = Path(connection.engine.url.database or "")
+    if connection.dialect.name != "sqlite" or not file.is_file() or not file.stat().st_size:
+        return
+    # What a crash has left is undone by the first to read.
+    connection.exec_driver_sql("SELECT count(*) FROM sqlite_master").scalar()
+    page = connection.exec_driver_sql("PRAGMA page_size").scalar_one()
+    pages = connection.exec_driver_sql("PRAGMA page_count").scalar_one()
+    size, has_log = file.stat().st_size, file.with_name(f"{file.name}-wal").exists()
+    if size % page or (size < page * pages and not has_log):
+        raise kind(
+            "The SQLite file is cut off, so rows in it are missing or blank.",
+            hint="It was not copied completely; copy it again.",
+        )
+
+
 def duckdb_file(reference: SecretReference, kind: type[RunnerError] = SourceError) -> Path | None:
     """The file of a URL such as `duckdb:////data/crm.duckdb`; None for any other database.
 

@@ -207,3 +207,12 @@ def test_each_local_org_has_its_own_watermark_and_the_way_out_names_the_target(b
     ended = bench.run("run", file)
     assert ended.code == 2
     assert "error[org/other-org]" in ended.out
+
+
+def test_a_target_that_is_cut_off_is_refused_before_the_query_is_run(bench, org):
+    bench.write("a.csv", '"Id","Name"\n"001","cut')
+    job = bench.job("- {name: a, query: SELECT Id FROM Account, to: {file: a.csv, mode: append}}")
+    ended = bench.run("run", job)
+    assert ended.code == 1
+    assert "a.csv is cut off: its end is missing. The query was not run" in ended.err + ended.out
+    assert (bench.folder / "a.csv").read_text() == '"Id","Name"\n"001","cut'

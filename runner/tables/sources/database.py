@@ -26,7 +26,7 @@ from runner.tables.sources.csv import Records
 from runner.tables.sources.spool import spool_rows
 from runner.tables.sources.value_texts import NOT_FINITE, duration_text, float_text
 from runner.tables.sources.written import WITH_NAN
-from runner.tables.sql_connection import connect
+from runner.tables.sql_connection import check_sqlite, connect
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection, CursorResult, Dialect
@@ -44,22 +44,8 @@ def read_database(source: DatabaseSource, to: Path, disk: Disk = UNBOUNDED) -> R
             A file of SQLite is cut off.
     """
     with connect(source.url) as connection:
-        if connection.dialect.name == "sqlite":
-            _check_whole(connection)
+        check_sqlite(connection)
         return spooled_query(connection, *bound(source, connection.dialect), to, disk)
-
-
-def _check_whole(connection: Connection) -> None:
-    """Refuse a file of SQLite with half a page at its end, which it fills with zeros."""
-    # What a crash has left is undone by the first to read.
-    connection.exec_driver_sql("SELECT count(*) FROM sqlite_master").scalar()
-    page = connection.exec_driver_sql("PRAGMA page_size").scalar_one()
-    file = Path(connection.engine.url.database or "")
-    if file.is_file() and file.stat().st_size % page:
-        raise SourceError(
-            "The SQLite file ends in the middle of a page, so rows are missing or blank.",
-            hint="It was not copied completely; copy it again.",
-        )
 
 
 def spooled_query(

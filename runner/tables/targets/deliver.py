@@ -9,7 +9,7 @@ import errno
 import os
 import shutil
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from threading import Lock, Thread
@@ -95,10 +95,19 @@ def copy_ahead(target: Target, columns: Columns) -> CopyAhead | None:
     return CopyAhead(target, columns or ())
 
 
-def get_ready(target: Target) -> None:
-    """Import what a database takes a third of a second to import, while the org is being asked."""
-    if isinstance(target, DatabaseTarget):
-        Thread(target=_import_for_database, args=(target,), name="imports").start()
+def get_ready(targets: Sequence[Target]) -> None:
+    """Get ready for rows: import what takes a third of a second while the org is being asked.
+
+    Raises:
+        StateError: A target that keeps rows is cut off, or cannot be read.
+    """
+    for target in targets:
+        if isinstance(target, DatabaseTarget):
+            Thread(target=_import_for_database, args=(target,), name="imports").start()
+        if isinstance(target, DatabaseTarget) or target.mode is not TableMode.REPLACE:
+            from runner.tables.targets.whole import check_whole
+
+            check_whole(target)
 
 
 def _import_for_database(target: DatabaseTarget) -> None:
