@@ -219,6 +219,13 @@ def folder_of(path: Path) -> Path | None:
     return next(each for each in path.parents if not set("*?[") & set(str(each)))
 
 
+OBJECT_STORES = frozenset(
+    {"s3", "s3a", "gs", "gcs", "abfs", "abfss", "az", "adl", "oss", "oci", "ocilake", "tos", "hf"}
+)
+"""Schemes of addresses whose first name is a bucket or a container: fsspec creates one that is not
+there together with the folders of a file, unless it is told not to."""
+
+
 def shown_url(url: str) -> str:
     """A URL without its query and user, which may be secret."""
     scheme, _, rest = url.partition("?")[0].partition("://")

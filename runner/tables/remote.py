@@ -20,7 +20,7 @@ from urllib.request import Request, urlopen
 
 from runner.content_encoding import ACCEPTED, EncodingError, decode_body
 from runner.errors import RunnerError, SourceError, StateError, library_of
-from runner.job.endpoints import shown_url
+from runner.job.endpoints import OBJECT_STORES, shown_url
 from runner.tables.extras import extra
 from runner.version import __version__
 
@@ -92,13 +92,17 @@ def send(file: Path, url: str) -> None:
     fsspec = extra("fsspec", "remote", shown_url(url), StateError)
     errors = _store_errors(url, StateError, "written")
     with errors, file.open("rb") as read:
-        out = fsspec.open(url, "wb").open()
+        out = fsspec.open(url, "wb", auto_mkdir=not _is_in_bucket(url)).open()
         try:
             shutil.copyfileobj(read, out, _COPY_BYTES)
         except BaseException:
             _give_up(out, fsspec.spec.AbstractBufferedFile)
             raise
         out.close()
+
+
+def _is_in_bucket(url: str) -> bool:
+    return url.partition("://")[0].rpartition("::")[2].lower() in OBJECT_STORES
 
 
 def _give_up(out: Any, buffered: Any) -> None:  # noqa: ANN401 - of the store's own library
@@ -142,6 +146,12 @@ def _store_errors(url: str, kind: type[RunnerError], done: str) -> Iterator[None
             hint="Check the address, and the credentials in it.",
         ) from None
     except Exception as error:  # noqa: BLE001 - each store has its own errors
+        if isinstance(error, FileNotFoundError) and done == "written" and _is_in_bucket(url):
+            raise kind(
+                f"{shown_url(url)} cannot be written: there is no such bucket, or none that these"
+                " credentials may see.",
+                hint="Correct the address, or create the bucket first: the runner creates none.",
+            ) from None
         lines = str(error).replace(url, shown_url(url)).splitlines() or [type(error).__name__]
         raise kind(
             f"{shown_url(url)} cannot be {done}: {lines[0].rstrip('.') or type(error).__name__}.",

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 from runner.errors import StateError, StorageError, library_of
 from runner.files import PRIVATE_FILE, Stamp, private_folder
-from runner.job.endpoints import shown_url
+from runner.job.endpoints import OBJECT_STORES, shown_url
 from runner.parallel import parallel_map
 from runner.state.ledger_database import Row, Statements
 from runner.state.process import ProcessIdentity
@@ -39,7 +39,6 @@ if TYPE_CHECKING:
     from runner.state.shared.database import PostgresDatabase
     from runner.state.shared.watch import Watch
 
-_OBJECT_STORES = frozenset({"s3", "gs", "abfs", "az", "oss", "oci"})
 _ASIDE = "aside"
 """Folder of files that the ledger does not know, or does not know yet."""
 _AT_ONCE = 8
@@ -319,7 +318,7 @@ class StoredFiles:
         """Make a folder, once; an object store has none, and would make a bucket instead."""
         fs, _ = self._opened()
         names = {fs.protocol} if isinstance(fs.protocol, str) else {*fs.protocol}
-        if folder not in self._folders and names.isdisjoint(_OBJECT_STORES):
+        if folder not in self._folders and names.isdisjoint(OBJECT_STORES):
             fs.makedirs(folder, exist_ok=True)
             self._folders.add(folder)
 

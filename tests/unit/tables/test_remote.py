@@ -8,6 +8,7 @@ from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
+import httpx
 import pytest
 
 from runner.errors import AbortedError, ExitCode, SourceError, StateError
@@ -144,6 +145,18 @@ def test_what_an_object_store_has_stays_if_an_upload_ends_early(tmp_path, monkey
                 send(tmp_path / "new.csv", url)
         gc.collect()
         assert fetch(url, tmp_path / "b.csv").read_bytes() == ROWS
+
+
+@pytest.mark.parametrize("size", [100, 6 << 20], ids=["at once", "in parts"])
+def test_no_bucket_is_created(tmp_path, monkeypatch, size):
+    (tmp_path / "a.csv").write_bytes(b"x" * size)
+    with object_store() as env:
+        for name, value in env.items():
+            monkeypatch.setenv(name, value)
+        with pytest.raises(StateError, match="there is no such bucket") as raised:
+            send(tmp_path / "a.csv", "s3://mistyped/folder/a.csv")
+        assert "create the bucket first" in raised.value.hint
+        assert b"mistyped" not in httpx.get(env["AWS_ENDPOINT_URL"]).content
 
 
 @pytest.fixture
