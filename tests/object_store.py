@@ -13,8 +13,10 @@ BUCKET = "states"
 @contextmanager
 def object_store() -> Iterator[dict[str, str]]:
     """Serve the bucket until the block ends; the environment tells libraries where it is."""
-    from moto.server import ThreadedMotoServer  # noqa: PLC0415 - few tests have one
+    import s3fs  # noqa: PLC0415 - few tests have one
+    from moto.server import ThreadedMotoServer  # noqa: PLC0415
 
+    s3fs.S3FileSystem.clear_instance_cache()  # with the address of an earlier server
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     server.start()
     try:

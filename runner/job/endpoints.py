@@ -222,8 +222,8 @@ def folder_of(path: Path) -> Path | None:
 OBJECT_STORES = frozenset(
     {"s3", "s3a", "gs", "gcs", "abfs", "abfss", "az", "adl", "oss", "oci", "ocilake", "tos", "hf"}
 )
-"""Schemes of addresses whose first name is a bucket or a container: fsspec creates one that is not
-there together with the folders of a file, unless it is told not to."""
+"""Schemes of addresses whose first name is a bucket or a container: when fsspec creates the
+folders of a file, it creates a missing one of these, too."""
 
 
 def shown_url(url: str) -> str:
