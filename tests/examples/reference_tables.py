@@ -243,10 +243,6 @@ def _where_tables(schema):
     }
 
 
-def _route_tables():
-    return _module(Path(__file__).with_name("route_tables.py")).tables()
-
-
 def _org_tables(schema):
     definitions = schema["$defs"].items()
     parts = {name: _keys(part, schema) for name, part in definitions if "properties" in part}

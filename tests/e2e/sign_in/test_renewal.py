@@ -78,12 +78,6 @@ def job(bench, org):
     return bench.job(ONE, connection=connection)
 
 
-def refreshes(org):
-    log = org.request("GET", "/__org/requests").json()
-    requests = log["requests"] if isinstance(log, dict) else log
-    return sum(each["path"].endswith("/oauth2/token") for each in requests)
-
-
 @pytest.fixture(params=["file", "state"])
 def stored(request, bench, token):
     """Where the token is, and what reads its refresh token there."""
