@@ -28,6 +28,10 @@ ones. It would look through what is being imported, and the rows of requests, ag
 
 def main() -> None:
     """Run the command line and exit with its code."""
+    if None in {sys.stdin, sys.stdout, sys.stderr}:
+        from runner.cli.streams import open_closed_streams
+
+        open_closed_streams()
     if sys.argv[1:] == ["--version"]:
         from runner.version import __version__
 
@@ -48,8 +52,9 @@ def main() -> None:
     try:
         from runner.cli.log_format import logging_as_asked
         from runner.cli.redact_output import redacted_streams
+        from runner.cli.streams import expect_no_reader
 
-        stderr = sys.stderr
+        stderr = expect_no_reader()
         with redacted_streams(os.environ), logging_as_asked(stderr):
             code = _run()
     except KeyboardInterrupt:

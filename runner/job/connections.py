@@ -16,8 +16,7 @@ from runner.diagnostics import Diagnostic, Location
 from runner.errors import JobError, UsageError
 from runner.job import build, notation
 from runner.job.checks.connection import secrets_outside
-from runner.job.documents import in_order, problems_of
-from runner.job.file_kinds import OTHER_KIND
+from runner.job.documents import OTHER_KIND, in_order, problems_of
 from runner.job.model import Connection, Environment, Job
 from runner.job.origin import Origin
 from runner.job.partial_job import ProblemPaths, sound_part

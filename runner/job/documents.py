@@ -11,11 +11,12 @@ from pathlib import Path
 from runner.diagnostics import Diagnostic
 from runner.errors import JobError
 from runner.job import value_scan
-from runner.job.file_kinds import other_kind
 from runner.job.partial_job import ProblemPaths
 from runner.job.schema.files import is_valid
 from runner.job.yaml.document import Document, read_document
 
+OTHER_KIND = "job/other-kind"
+"""The code of the problem that a file is of another kind; it has no other problems."""
 MAX_PROBLEMS = 200
 """Problems that are reported at once."""
 
@@ -51,14 +52,16 @@ def problems_of(
             schema when None.
         known: Problems found before; the schema has nothing to add where they are.
     """
-    other = other_kind(document, schema if definition is None else "connection")
-    if other is not None:
-        return [*document.problems, other]
     values, origin = document.values, document.origin
     placed = value_scan.placeholders(values, origin)
     problems = [*document.problems, *value_scan.secrets(values, origin), *known, *placed]
     if is_valid(values, schema, definition=definition):
         return problems
+    from runner.job.file_kinds import other_kind  # noqa: PLC0415 - few files are of another kind
+
+    other = other_kind(document, schema if definition is None else "connection")
+    if other is not None:
+        return [*document.problems, other]
     from runner.job.schema.validate import validate  # noqa: PLC0415 - a tenth of a second to load
 
     paths = ProblemPaths(problems)

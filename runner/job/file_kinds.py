@@ -8,10 +8,8 @@ from __future__ import annotations
 from msgspec import Struct
 
 from runner.diagnostics import Diagnostic
+from runner.job.documents import OTHER_KIND
 from runner.job.yaml.document import Document
-
-OTHER_KIND = "job/other-kind"
-"""The code of the problem."""
 
 
 class _Kind(Struct, frozen=True):
@@ -30,6 +28,11 @@ _KINDS = {
         frozenset({"objects", "seed", "users", "queues", "currencies", "apps", "faults"}),
         "the connection of a local org names it: `org_file: {file.name}`",
     ),
+    "project": _Kind(
+        "the file of a project",
+        frozenset({"state"}),
+        "the runner reads it if it is called sfrunner.yaml",
+    ),
     "connection": _Kind(
         "a connection file",
         frozenset({"environment", "targets"}),
@@ -43,7 +46,7 @@ def other_kind(document: Document, wanted: str) -> Diagnostic | None:
 
     Args:
         document: As read.
-        wanted: `job`, `test`, `org` or `connection`; no other is known.
+        wanted: `job`, `test`, `org`, `project` or `connection`; no other is known.
     """
     kind, keys = _KINDS.get(wanted), document.values.keys()
     if kind is None or kind.keys & keys:

@@ -22,8 +22,7 @@ from runner.job.connections import (
     problems_of_org_file,
     read_one_connection,
 )
-from runner.job.documents import in_order, problems_of
-from runner.job.file_kinds import OTHER_KIND
+from runner.job.documents import OTHER_KIND, in_order, problems_of
 from runner.job.mirrors import missing_name, with_missing
 from runner.job.model import Connection, Job
 from runner.job.origin import Origin

@@ -17,7 +17,7 @@ def save_standard_input(to: Path) -> Path:
     Raises:
         SourceError: It is a terminal, or was read before.
     """
-    if sys.stdin is None or sys.stdin.closed:
+    if sys.__stdin__ is None or sys.stdin.closed:
         raise SourceError(
             "Standard input was already read, or there is none.",
             hint="Only one task can read it; save its rows to a file and name that.",
