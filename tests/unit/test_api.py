@@ -152,4 +152,5 @@ def test_importing_it_imports_no_engine():
         "runner.lanes",
         "runner.redaction",
         "runner.version",
+        "runner.wording",
     }

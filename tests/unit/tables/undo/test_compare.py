@@ -2,6 +2,7 @@
 
 import csv
 import json
+from itertools import product
 
 import pytest
 from msgspec.structs import asdict
@@ -15,6 +16,7 @@ from runner.tables.undo.after_images import UNDO, WrittenColumn, WrittenIndex
 from runner.tables.undo.before_images import READ, write_records
 from runner.tables.undo.compare import TaskComparison
 from runner.tables.undo.rules import ACTS, Act, Reason
+from tests.short_form import short_form
 
 A, B, C, D, E = (eighteen(f"00100000000000{letter}") for letter in "ABCDE")
 
@@ -294,20 +296,29 @@ def test_hard_deletes_do_not(tmp_path, database):
     assert task.now().tally(Act.UNDELETE).left == ((Reason.HARD, 1),)
 
 
+CHANGED = {
+    "case of a letter": E[:14] + "e" + E[15:],
+    "check character": E[:17] + "A",
+    "cut": E[:16],
+    "no letter": E.replace("0", "-", 1),
+    "empty": "",
+}
+
+
 @pytest.mark.parametrize(
-    "changed",
-    [
-        E[:14] + "e" + E[15:],
-        E[:17] + "A",
-        E[:16],
-        E.replace("0", "-", 1),
-        "",
-    ],
-    ids=["case of a letter", "check character", "cut", "no letter", "empty"],
+    ("verb", "how"),
+    short_form(
+        [*product([Verb.CREATE, Verb.UPDATE, Verb.DELETE], CHANGED)],
+        [
+            *((Verb.CREATE, each) for each in CHANGED),
+            (Verb.UPDATE, "case of a letter"),
+            (Verb.DELETE, "empty"),
+        ],
+    ),
 )
-@pytest.mark.parametrize("verb", [Verb.CREATE, Verb.UPDATE, Verb.DELETE])
-def test_an_id_that_somebody_has_changed_is_left(tmp_path, database, verb, changed):
+def test_an_id_that_somebody_has_changed_is_left(tmp_path, database, verb, how):
     """Its check characters tell, before it is taken for a record that is gone, or for another."""
+    changed = CHANGED[how]
     act = ACTS[verb][0]
     columns = () if verb is Verb.DELETE else [NAME]
     task = Task(tmp_path, database, verb, columns)
