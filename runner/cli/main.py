@@ -137,9 +137,8 @@ def check_texts(words: Sequence[str], environ: Mapping[str, str]) -> None:
     """Refuse bytes that are not UTF-8: the ledger, requests and JSON have text only.
 
     Raises:
-        UsageError: Names the argument, the variable or the folder.
+        UsageError: Names the argument, the variable or the folder; or the folder is gone.
     """
-    from contextlib import suppress
     from pathlib import Path
 
     from runner.errors import UsageError
@@ -150,8 +149,13 @@ def check_texts(words: Sequence[str], environ: Mapping[str, str]) -> None:
         for name, value in environ.items()
         if name.startswith("SFRUNNER_") or name in _FOLDERS
     ]
-    with suppress(OSError):  # it was deleted
+    try:
         texts.append(("The path of the current folder", str(Path.cwd())))
+    except OSError as error:
+        raise UsageError(
+            f"The current folder cannot be used: {error.strerror}.",
+            hint="It may have been deleted; change to another one.",
+        ) from error
     for what, text in texts:
         try:
             text.encode()

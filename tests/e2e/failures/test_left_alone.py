@@ -1,4 +1,4 @@
-"""A run is carried out whoever reads what it says: nobody, a reader that has gone, a full disk."""
+"""What a process may lack where a scheduler starts it: somebody who reads, streams, a folder."""
 
 import os
 from functools import partial
@@ -16,6 +16,11 @@ TO_STDOUT = JOB.replace("out.csv", "'-'")
 def close(numbers):
     for each in numbers:
         os.close(each)
+
+
+def leave(folder):
+    os.chdir(folder)
+    folder.rmdir()
 
 
 @pytest.fixture
@@ -58,3 +63,12 @@ def test_rows_for_a_closed_standard_output_are_not_lost_in_silence(bench, job):
     _, said = process.communicate()
     assert process.returncode == 1
     assert "There is no standard output." in said
+
+
+def test_a_current_folder_that_was_deleted_is_named(bench):
+    gone = bench.folder / "gone"
+    gone.mkdir()
+    process = bench.start("history", preexec_fn=partial(leave, gone))
+    _, said = process.communicate()
+    assert process.returncode == 2
+    assert said.startswith("error: The current folder cannot be used: No such file or directory.")
