@@ -7,7 +7,6 @@ Knows nothing of the files of rows.
 
 from __future__ import annotations
 
-import csv
 import json
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
@@ -15,6 +14,7 @@ from pathlib import Path
 
 from msgspec import Struct
 
+from runner.csv_rows import csv_dicts
 from runner.engine.next_step import COLLECTED
 from runner.engine.task_ledger import ANSWERED, SENT, Collected, known_results, rows_of
 from runner.job.model import Verb
@@ -113,4 +113,4 @@ def _created(line: PartRecord, folder: Path) -> int:
     if name is None or Collected.read(line.results, folder) is None:
         return 0
     with (folder / name).open(encoding="utf-8", newline="") as rows:
-        return sum(row.get("sf__Created") == "true" for row in csv.DictReader(rows))
+        return sum(row.get("sf__Created") == "true" for row in csv_dicts(rows))

@@ -8,12 +8,12 @@ end of the task. Knows how many rows each file has. Knows nothing of what is in 
 from __future__ import annotations
 
 import csv
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 from msgspec.structs import replace
 
+from runner.csv_rows import csv_reader
 from runner.errors import ExitCode
 from runner.outcome import Counts, RowStatus, TaskOutcome, TaskStatus, exit_code_of
 from runner.wording import counted
@@ -65,11 +65,10 @@ def _lost(folder: Path, counts: Counts) -> Iterator[str]:
 
 def _rows_of(file: Path) -> int | None:
     """How many rows follow the header; None if it, or the last row, is not whole."""
-    csv.field_size_limit(sys.maxsize)
     with file.open("rb") as stream:
         size = stream.seek(0, 2)
         stream.seek(max(size - 1, 0))
         if stream.read(1) not in {b"\n", b"\r"}:
             return None
     with file.open(encoding="utf-8", errors="replace", newline="") as stream:
-        return sum(1 for _ in csv.reader(stream)) - 1
+        return sum(1 for _ in csv_reader(stream)) - 1

@@ -9,6 +9,7 @@ import csv
 from collections.abc import Collection, Iterator, Mapping
 from itertools import islice
 
+from runner.csv_rows import csv_dicts
 from runner.outcome import TaskOutcome
 from runner.redaction import MASK, quotable, redacted, without
 from runner.wording import shortened
@@ -26,7 +27,7 @@ def failed_rows(task: TaskOutcome, mask: Collection[str]) -> Iterator[Mapping[st
     hidden = {each.lower() for each in mask}
     try:
         with (task.results / "failed.csv").open(encoding="utf-8", newline="") as stream:
-            for row in islice(csv.DictReader(stream), MOST_ROWS):
+            for row in islice(csv_dicts(stream), MOST_ROWS):
                 yield _row(row, hidden)
     except (OSError, UnicodeDecodeError, csv.Error):
         return  # the message says where the file should be

@@ -15,6 +15,7 @@ from typing import Any
 
 from msgspec import Struct, field
 
+from runner.csv_rows import csv_dicts, csv_reader
 from runner.diagnostics import Diagnostic, Location
 from runner.errors import JobError, RunnerError
 from runner.job import notation, soql
@@ -228,7 +229,7 @@ class Checks(Struct, frozen=True):
             return columns, [[row.get(name) for name in columns] for row in table.rows]
         try:
             with table.open(encoding="utf-8-sig", newline="") as stream:
-                reader = csv.reader(stream, strict=True)
+                reader = csv_reader(stream, strict=True)
                 header = next(reader, [])
                 return tuple(header), [list(row) for row in reader if row]
         except (csv.Error, UnicodeDecodeError, OSError) as error:
@@ -261,7 +262,7 @@ class Checks(Struct, frozen=True):
             path = (*self.test.expected.path, *keys)
             raise self._broken(path, "test/not-csv", message, "name a file with its content")
         with file.open(encoding=shape.encoding, newline="") as stream:
-            reader = csv.reader(stream, delimiter=shape.delimiter, quotechar=shape.quote)
+            reader = csv_reader(stream, delimiter=shape.delimiter, quotechar=shape.quote)
             columns, found = next(reader, []), [list(row) for row in reader]
         wanted = [[row.get(each) for each in table.columns] for row in table.rows]
         if table.rows and list(table.columns) != columns:
@@ -310,7 +311,7 @@ def failed_rows(task: TaskOutcome) -> Iterator[tuple[str, int, str, str]]:
     if file is None or not file.is_file():
         return
     with file.open(encoding="utf-8", newline="") as stream:
-        for row in csv.DictReader(stream):
+        for row in csv_dicts(stream):
             yield task.name, int(row["sf__Row"]), row["sf__Code"], row["sf__Message"]
 
 

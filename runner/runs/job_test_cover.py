@@ -5,9 +5,9 @@ Knows what a job can do, and finds it in what a run did. Knows nothing of how th
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Iterable, Iterator, Mapping
 
+from runner.csv_rows import csv_dicts
 from runner.diagnostics import Diagnostic
 from runner.errors import JobError
 from runner.job.choices import Duplicates, OnError
@@ -91,7 +91,7 @@ def _written_ids(done: TaskOutcome) -> Iterator[str]:
     file = done.results / "succeeded.csv" if done.results else None
     if file is not None and file.is_file():
         with file.open(encoding="utf-8", newline="") as stream:
-            yield from (row["sf__Id"] for row in csv.DictReader(stream) if row.get("sf__Id"))
+            yield from (row["sf__Id"] for row in csv_dicts(stream) if row.get("sf__Id"))
 
 
 def _ends(task: AnyTask, done: TaskOutcome) -> Iterator[Reach]:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import csv
 import json
 import re
-import sys
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import cast
@@ -17,6 +16,7 @@ from typing import cast
 from msgspec import Struct
 from msgspec.structs import replace
 
+from runner.csv_rows import csv_reader
 from runner.errors import SourceError, UsageError
 from runner.job.endpoints import FileFormat, FileShape
 from runner.local_org import exact_numbers
@@ -122,9 +122,8 @@ def csv_rows(file: Path, sobject: str, delimiter: str | None = None) -> Iterator
     Raises:
         SourceError: It cannot be read, or a row has not the cells of the header.
     """
-    csv.field_size_limit(sys.maxsize)
     with open_text(file, _shape(file, delimiter)) as stream:
-        reader = csv.reader(stream, delimiter=_shape(file, delimiter).delimiter, strict=True)
+        reader = csv_reader(stream, delimiter=_shape(file, delimiter).delimiter, strict=True)
         try:
             header = next(reader, [])
             _check_header(file, header)

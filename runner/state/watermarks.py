@@ -12,6 +12,7 @@ from pathlib import Path
 
 from msgspec import Struct
 
+from runner.csv_rows import csv_reader
 from runner.state.ledger_database import Columns, LedgerDatabase, Row
 from runner.state.run_records import moment_text
 
@@ -127,7 +128,7 @@ class Watermarks:
 
 def _rows(file: Path) -> Iterator[list[str]]:
     with file.open(encoding="utf-8", newline="") as stream:
-        yield from csv.reader(stream)
+        yield from csv_reader(stream)
 
 
 def _key(watermark: Watermark) -> dict[str, str]:

@@ -9,10 +9,8 @@ Source: Bulk API 2.0 guide.
 from __future__ import annotations
 
 import codecs
-import csv
 import io
 import os
-import sys
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -22,6 +20,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from runner.content_encoding import is_delimited
+from runner.csv_rows import csv_reader
 from runner.errors import DamagedAnswerError, UnexpectedAnswerError
 from runner.files import atomic_write
 from runner.salesforce.bulk.line_ends import LineEnds
@@ -183,8 +182,7 @@ class _Tail:
 
 def _cells(text: bytes) -> int:
     """How many values the last record of a CSV has."""
-    csv.field_size_limit(sys.maxsize)  # a long text area is longer than the limit
-    records = csv.reader(io.StringIO(text.decode("utf-8", "replace"), newline=""))
+    records = csv_reader(io.StringIO(text.decode("utf-8", "replace"), newline=""))
     last = deque(records, maxlen=1)
     return len(last[0]) if last else 0
 

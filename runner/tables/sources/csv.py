@@ -28,6 +28,7 @@ from typing import TYPE_CHECKING
 from msgspec import Struct, field
 from msgspec.structs import replace
 
+from runner.csv_rows import csv_reader
 from runner.errors import SourceError, StorageError
 from runner.job.endpoints import FileFormat, FileShape, Written
 from runner.tables.database import first_line
@@ -277,7 +278,7 @@ def _header_names(path: Path, header: bytes, shape: FileShape) -> tuple[str, ...
             f"{path}: the header is not {shape.encoding}: byte {error.start + 1:,}.",
             hint=encoding_hint(path),
         ) from error
-    rows = list(csv.reader(lines, delimiter=shape.delimiter, quotechar=shape.quote or None))
+    rows = list(csv_reader(lines, delimiter=shape.delimiter, quotechar=shape.quote or None))
     return tuple(rows[0]) if rows else ()
 
 
@@ -356,7 +357,7 @@ def _fits(row: list[str], least: int, most: int) -> bool:
 
 def _first_rows(text: str, delimiter: str, shape: FileShape) -> Iterator[list[str]]:
     lines = io.StringIO(text, newline="")
-    reader = csv.reader(lines, delimiter=delimiter, quotechar=shape.quote)
+    reader = csv_reader(lines, delimiter=delimiter, quotechar=shape.quote)
     try:
         for _ in range(_SNIFFED_ROWS + 1):
             yield next(reader)

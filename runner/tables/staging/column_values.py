@@ -5,11 +5,10 @@ Knows sources of every format. Knows nothing of what the values are for.
 
 from __future__ import annotations
 
-import csv
-import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from runner.csv_rows import csv_reader
 from runner.errors import SourceError
 from runner.job.endpoints import FileSource
 from runner.suggest import did_you_mean
@@ -64,9 +63,8 @@ def column_values(
     cell = name(column)
     sql = f"SELECT {cell} FROM rows WHERE trim({cell}) <> '' GROUP BY {cell} ORDER BY {cell}"
     read_joined(JoinedSource(sql, {"rows": source}, {}), folder, open_checked, disk)
-    csv.field_size_limit(sys.maxsize)
     with (folder / "rows.csv").open(encoding="utf-8", newline="") as rows:
-        texts = [record[0] for record in csv.reader(rows)]
+        texts = [record[0] for record in csv_reader(rows)]
     written = formats[0] if formats else None
     return list(_as_sql_writes(texts, written, column, folder)) if written else texts
 

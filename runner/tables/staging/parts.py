@@ -16,6 +16,7 @@ from pathlib import Path
 
 from msgspec import Struct
 
+from runner.csv_rows import csv_reader
 from runner.errors import SourceError, StateError
 from runner.files import unwritable
 from runner.tables.database import Database, storage_errors
@@ -236,7 +237,7 @@ def read_header(file: Path) -> tuple[str, ...]:
     """
     try:
         with file.open(encoding="utf-8-sig", newline="") as stream:
-            return tuple(next(csv.reader(stream), ()))
+            return tuple(next(csv_reader(stream), ()))
     except (OSError, ValueError, csv.Error) as error:
         raise StateError(f"{file} cannot be read: {error}.") from error
 

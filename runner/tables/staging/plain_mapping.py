@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import codecs
 import csv
-import sys
 from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
 
 from msgspec import Struct
 from msgspec.structs import replace
 
+from runner.csv_rows import csv_reader
 from runner.files import link_or_copy, unwritable
 from runner.job.choices import Blank
 from runner.tables.field_types import MOST_ROW_CHARACTERS, FieldKind
@@ -162,10 +162,9 @@ def _rows_of(chunk: RowChunk) -> int | None:
 
 def _slices(chunk: RowChunk) -> Iterator[list[Texts]]:
     """The columns of some rows at a time; a blank is None."""
-    csv.field_size_limit(sys.maxsize)
     width, sign = len(chunk.dialect.columns), chunk.dialect.delimiter
     with chunk.read_file.open(encoding="utf-8", newline="") as stream:
-        reader = csv.reader(stream, delimiter=sign, strict=True)
+        reader = csv_reader(stream, delimiter=sign, strict=True)
         while rows := list(islice(reader, _ROWS_AT_ONCE)):
             if {*map(len, rows)} != {width}:
                 raise OddValueError

@@ -7,10 +7,10 @@ Knows chunks. Knows nothing of what is in the rows.
 from __future__ import annotations
 
 import csv
-import sys
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
+from runner.csv_rows import csv_reader
 from runner.tables.database import Database, UnreadableRowsError, storage_errors
 from runner.tables.staging.chunk import RowChunk, sent_between
 
@@ -51,12 +51,11 @@ def queried(database: Database, query: str) -> Iterator[tuple[Any, ...]]:
 
 
 def _read(chunk: RowChunk) -> Iterator[SentRow]:
-    csv.field_size_limit(sys.maxsize)
     row, width = chunk.first_row, chunk.width
     with storage_errors(_FAILURE):
         try:
             with chunk.sent_file.open(encoding="utf-8", newline="") as stream:
-                for cells in csv.reader(stream, strict=True):
+                for cells in csv_reader(stream, strict=True):
                     if len(cells) == width:
                         yield row, [cell or None for cell in cells] if "" in cells else cells
                         row += 1

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import csv
 import shutil
-import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from runner.csv_rows import csv_reader
 from runner.errors import UnexpectedAnswerError
 from runner.files import atomic_write
 from runner.tables.targets.column_types import column_names
@@ -104,13 +104,12 @@ def _line(names: Sequence[str], own: bytes) -> bytes:
 
 
 def _reorder(rows: Path, places: Sequence[int], order: Sequence[str]) -> None:
-    csv.field_size_limit(sys.maxsize)
     with (
         rows.open(encoding="utf-8", newline="") as read,
         atomic_write(rows) as temporary,
         temporary.open("w", encoding="utf-8", newline="") as write,
     ):
-        records = csv.reader(read)
+        records = csv_reader(read)
         out = csv.writer(write, lineterminator="\n", quoting=csv.QUOTE_ALL)
         next(records)
         out.writerow(order)

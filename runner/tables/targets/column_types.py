@@ -6,7 +6,6 @@ describes, so a column is as wide as its widest value. Knows nothing of targets.
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,6 +13,7 @@ from typing import Any, TypeVar
 
 from msgspec import Struct
 
+from runner.csv_rows import csv_reader
 from runner.errors import StateError
 from runner.tables.database import Database
 from runner.tables.field_types import FieldKind
@@ -61,7 +61,7 @@ class TypedRows(Struct, frozen=True):
 def column_names(rows: Path) -> list[str]:
     """Read the names of a query's columns."""
     with rows.open(encoding="utf-8", newline="") as stream:
-        return next(csv.reader(stream), [])
+        return next(csv_reader(stream), [])
 
 
 def typed_columns(rows: Path, known: Sequence[QueryColumn] | None) -> tuple[TypedColumn, ...]:

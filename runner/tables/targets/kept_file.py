@@ -9,13 +9,13 @@ from __future__ import annotations
 import codecs
 import csv
 import io
-import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import BinaryIO
 
 import msgspec
 
+from runner.csv_rows import csv_reader
 from runner.errors import StateError
 from runner.files import NO_ROOM
 from runner.job.endpoints import Compression, FileFormat, FileShape, FileTarget
@@ -143,10 +143,9 @@ def _rewrite(target: FileTarget, to: Path, header: Sequence[str]) -> list[str]:
 
 
 def _csv_records(target: FileTarget) -> Iterator[list[str]]:
-    csv.field_size_limit(sys.maxsize)
     shape = target.shape
     with _text(target.path, shape) as stream:
-        lines = csv.reader(stream, delimiter=shape.delimiter, quotechar=shape.quote, strict=True)
+        lines = csv_reader(stream, delimiter=shape.delimiter, quotechar=shape.quote, strict=True)
         try:
             names = next(lines, [])
             yield names

@@ -12,11 +12,11 @@ import base64
 import csv
 import hmac
 import io
-import sys
 from codecs import BOM_UTF8, getincrementaldecoder
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 
+from runner.csv_rows import csv_reader
 from runner.errors import DamagedAnswerError
 from runner.job.endpoints import EXPLICIT_NULL
 from runner.tables.targets.fake_words import COMPANIES, FIRST, KINDS, LAST, STREETS, TOWNS
@@ -101,8 +101,7 @@ def masked_pages(masks: Mapping[str, MaskValue], chunks: Iterable[bytes]) -> Ite
     Raises:
         DamagedAnswerError: It is no CSV, or lacks a masked column.
     """
-    csv.field_size_limit(sys.maxsize)
-    rows = csv.reader(_lines(chunks))
+    rows = csv_reader(_lines(chunks))
     try:
         header = next(rows, [])
         names = [name.lower() for name in header]

@@ -6,7 +6,6 @@ PostgreSQL and DuckDB have in common. Knows nothing of how rows are sent.
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Iterator, Sequence
 from itertools import islice
 from pathlib import Path
@@ -15,6 +14,7 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 from msgspec.structs import replace
 
+from runner.csv_rows import csv_reader
 from runner.errors import StateError
 from runner.job.endpoints import DatabaseTarget, Deletes, Keeping, TableMode
 from runner.tables.sql import literal, name
@@ -74,7 +74,7 @@ class Steps(Struct, frozen=True):
 def key_batches(gone: Path) -> Iterator[list[str]]:
     """The keys in a CSV file without a header, as many at a time as a statement takes."""
     with gone.open(encoding="utf-8", newline="") as stream:
-        keys = (row[0] for row in csv.reader(stream))
+        keys = (row[0] for row in csv_reader(stream))
         while some := list(islice(keys, _KEYS_PER_STATEMENT)):
             yield some
 

@@ -5,12 +5,11 @@ Knows which characters and names XML allows. Knows nothing of types: XML is text
 
 from __future__ import annotations
 
-import csv
 import re
-import sys
 from pathlib import Path
 from xml.sax.saxutils import escape
 
+from runner.csv_rows import csv_reader
 from runner.errors import StateError
 
 DEFAULT_RECORD = "/records/record"
@@ -26,12 +25,11 @@ def write_xml(rows: Path, to: Path, record: str | None) -> None:
         StateError: A column's name, or a character of a value, is not allowed in XML.
     """
     *around, row_name = (record or DEFAULT_RECORD).strip("/").split("/")
-    csv.field_size_limit(sys.maxsize)
     with (
         rows.open(encoding="utf-8", newline="") as read,
         to.open("w", encoding="utf-8", newline="") as out,
     ):
-        lines = csv.reader(read)
+        lines = csv_reader(read)
         header = next(lines, [])
         _check_names(header)
         out.write('<?xml version="1.0" encoding="UTF-8"?>\n')

@@ -1,5 +1,6 @@
 """What a message says, and that no value of a row is in it unless somebody asks for that."""
 
+import csv
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -107,3 +108,13 @@ def test_what_the_org_says_of_a_masked_column(happening, cells, message, shown):
     file.write_text(f"Name,Email,sf__Row,sf__Code,sf__Message\n{cells},2,BAD,{message}\n")
     found = document_of(happening, Notice((), rows=True, mask=("Email",)))
     assert found["tasks"][0]["rows"][0]["sf__Message"] == shown
+
+
+def test_a_failed_row_with_a_very_long_value_is_among_the_rows(happening):
+    csv.field_size_limit(131_072)  # as in a process that has read no such value yet
+    file = happening.outcome.tasks[0].results / "failed.csv"
+    file.write_text(
+        f"Name,sf__Row,sf__Code,sf__Message\n{'x' * 200_000},2,STRING_TOO_LONG,too long\n"
+    )
+    (row,) = document_of(happening, Notice((), rows=True))["tasks"][0]["rows"]
+    assert row["Name"] == "x" * 79 + "…"
