@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import date
 from pathlib import Path
 from queue import SimpleQueue
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from runner.errors import ExitCode
 from runner.lanes import Background
@@ -36,6 +36,10 @@ __all__ = ["Run", "history", "load", "plan", "resume", "run", "validate"]
 Value = str | int | float | bool | date | None
 """Of a param; a `datetime` is a date, too."""
 Params = Mapping[str, Value | Sequence[Value]]
+Names = str | Iterable[str]
+"""One or several."""
+Folders = str | Path | Iterable[str | Path]
+Item = TypeVar("Item")
 
 
 class Run(Iterator["Event"]):
@@ -120,8 +124,8 @@ def load(
     *,
     target: str | None = None,
     state_dir: str | Path | None = None,
-    allow_hosts: Iterable[str] = (),
-    allow_outside: Iterable[str | Path] = (),
+    allow_hosts: Names = (),
+    allow_outside: Folders = (),
 ) -> Job:
     """Read and check a job file.
 
@@ -147,8 +151,8 @@ def validate(
     *,
     target: str | None = None,
     state_dir: str | Path | None = None,
-    allow_hosts: Iterable[str] = (),
-    allow_outside: Iterable[str | Path] = (),
+    allow_hosts: Names = (),
+    allow_outside: Folders = (),
 ) -> tuple[Diagnostic, ...]:
     """Find the problems of a job, warnings too, in the order of the file; none if it is good.
 
@@ -166,14 +170,14 @@ def validate(
 def plan(  # noqa: PLR0913 - the options of `runner plan`
     job: str | Path | Job,
     *,
-    tasks: Sequence[str] = (),
+    tasks: Names = (),
     params: Params | None = None,
     target: str | None = None,
     rows: int = 10,
     timeout_seconds: float | None = None,
     state_dir: str | Path | None = None,
-    allow_hosts: Iterable[str] = (),
-    allow_outside: Iterable[str | Path] = (),
+    allow_hosts: Names = (),
+    allow_outside: Folders = (),
 ) -> RunPlan:
     """Say what a run would do, without writing anything.
 
@@ -199,7 +203,7 @@ def plan(  # noqa: PLR0913 - the options of `runner plan`
     options = RunOptions(
         _settings(state_dir, allow_hosts, allow_outside), ends_at=_ends_at(timeout_seconds)
     )
-    request = RunRequest(only=tuple(tasks), params=_texts(params or {}), target=of_job)
+    request = RunRequest(only=_each(tasks), params=_texts(params or {}), target=of_job)
     with made_plans(prepare([file], request, options), options, most_rows=rows) as made:
         return made[0].plan
 
@@ -207,7 +211,7 @@ def plan(  # noqa: PLR0913 - the options of `runner plan`
 def run(  # noqa: PLR0913 - the options of `runner run`
     job: str | Path | Job,
     *,
-    tasks: Sequence[str] = (),
+    tasks: Names = (),
     params: Params | None = None,
     target: str | None = None,
     start_over: bool = False,
@@ -215,11 +219,11 @@ def run(  # noqa: PLR0913 - the options of `runner run`
     timeout_seconds: float | None = None,
     wait_lock_seconds: float = 0.0,
     parallel: int = 4,
-    allow: Iterable[str] = (),
-    confirm: Iterable[str] = (),
+    allow: Names = (),
+    confirm: Names = (),
     state_dir: str | Path | None = None,
-    allow_hosts: Iterable[str] = (),
-    allow_outside: Iterable[str | Path] = (),
+    allow_hosts: Names = (),
+    allow_outside: Folders = (),
 ) -> Run:
     """Start a job; an unfinished run of it is resumed first.
 
@@ -247,7 +251,7 @@ def run(  # noqa: PLR0913 - the options of `runner run`
     from runner.state.run_records import RunRequest  # noqa: PLC0415
 
     file, of_job = _file_of(job, target)
-    request = RunRequest(only=tuple(tasks), params=_texts(params or {}), full=full, target=of_job)
+    request = RunRequest(only=_each(tasks), params=_texts(params or {}), full=full, target=of_job)
     settings = _settings(state_dir, allow_hosts, allow_outside)
     rails, ends_at = _rails(allow), _ends_at(timeout_seconds)
 
@@ -259,7 +263,7 @@ def run(  # noqa: PLR0913 - the options of `runner run`
             ends_at=ends_at,
             parallel=parallel,
             allowed=rails,
-            confirmed=frozenset(confirm),
+            confirmed=frozenset(_each(confirm)),
         )
         (prepared,) = execute.prepare_runs([file], request, options)
         return execute.run(prepared, options, start_over=start_over)
@@ -272,10 +276,10 @@ def resume(  # noqa: PLR0913 - the options of `runner resume`
     *,
     timeout_seconds: float | None = None,
     parallel: int = 4,
-    confirm: Iterable[str] = (),
+    confirm: Names = (),
     state_dir: str | Path | None = None,
-    allow_hosts: Iterable[str] = (),
-    allow_outside: Iterable[str | Path] = (),
+    allow_hosts: Names = (),
+    allow_outside: Folders = (),
 ) -> Run:
     """Finish an unfinished run.
 
@@ -295,7 +299,7 @@ def resume(  # noqa: PLR0913 - the options of `runner resume`
 
     def work(sink: Callable[[Event], None]) -> RunOutcome:
         options = RunOptions(
-            settings, sink, ends_at=ends_at, parallel=parallel, confirmed=frozenset(confirm)
+            settings, sink, ends_at=ends_at, parallel=parallel, confirmed=frozenset(_each(confirm))
         )
         return resume(run_id, options)
 
@@ -303,12 +307,12 @@ def resume(  # noqa: PLR0913 - the options of `runner resume`
 
 
 def history(
-    job: str | None = None, *, limit: int = 20, state_dir: str | Path | None = None
+    job: str | Job | None = None, *, limit: int = 20, state_dir: str | Path | None = None
 ) -> tuple[RunRecord, ...]:
     """List runs, newest first: where each is, and the `outcome` of those that have ended.
 
     Args:
-        job: Name of the job; None: of all jobs.
+        job: The name of the job, or what `load` gave; None: all jobs.
         limit: How many.
         state_dir: The state folder; None: as on the command line.
 
@@ -318,12 +322,11 @@ def history(
     from runner.state.store import open_ledger  # noqa: PLC0415
 
     with open_ledger(_settings(state_dir, (), ()).state) as ledger:
-        return ledger.runs(limit=limit, job=job)
+        name = job if job is None or isinstance(job, str) else job.name
+        return ledger.runs(limit=limit, job=name)
 
 
-def _settings(
-    state_dir: str | Path | None, hosts: Iterable[str], outside: Iterable[str | Path]
-) -> UserSettings:
+def _settings(state_dir: str | Path | None, hosts: Names, outside: Folders) -> UserSettings:
     from runner.job.permissions import Permissions  # noqa: PLC0415
     from runner.runs.wiring import UserSettings  # noqa: PLC0415
     from runner.state.paths import state_at, user_state_at  # noqa: PLC0415
@@ -331,11 +334,17 @@ def _settings(
     state = state_at(state_dir, os.environ)
     own = user_state_at(state_dir, os.environ) if state.project_file is not None else state
     permissions = Permissions(
-        frozenset(host.lower() for host in hosts),
-        tuple(Path(folder).expanduser().absolute() for folder in outside),
+        frozenset(host.lower() for host in _each(hosts)),
+        tuple(Path(folder).expanduser().absolute() for folder in _each(outside)),
         (own.root,),
     )
     return UserSettings(state, permissions, keyring_locks=own.locks)
+
+
+def _each(given: str | Path | Iterable[Item]) -> tuple[Item, ...]:
+    """Several as they are, and one as the only one: a text would be taken for its letters."""
+    found: Iterable[Any] = (given,) if isinstance(given, (str, Path)) else given
+    return tuple(found)
 
 
 def _file_of(job: str | Path | Job, target: str | None) -> tuple[Path, str | None]:
@@ -360,12 +369,12 @@ def _text(value: Value | Sequence[Value]) -> str:
     return "" if value is None else str(value)
 
 
-def _rails(names: Iterable[str]) -> frozenset[Rail]:
+def _rails(names: Names) -> frozenset[Rail]:
     from runner.errors import UsageError  # noqa: PLC0415
     from runner.job import rails  # noqa: PLC0415
 
     try:
-        return frozenset(map(rails.Rail, names))
+        return frozenset(map(rails.Rail, _each(names)))
     except ValueError as error:
         known = ", ".join(rails.Rail)
         raise UsageError(f"{error}.", hint=f"The limits are {known}.") from None

@@ -122,6 +122,21 @@ def test_a_block_that_ends_early_stops_the_run_in_order_and_resume_finishes_it(j
         api.resume(state_dir=state).outcome  # noqa: B018
 
 
+def test_one_name_is_not_taken_for_its_letters(job, state, tmp_path_factory):
+    outcome = api.run(job, state_dir=state, params=PARAMS, tasks="read").outcome
+    assert [task.name for task in outcome.tasks] == ["read"]
+    assert [run.job for run in api.history(api.load(job), state_dir=state)] == ["accounts"]
+    outside = tmp_path_factory.mktemp("outside")
+    job.write_text(JOB.replace("to: out.csv", f"to: {outside}/out.csv"), encoding="utf-8")
+    assert api.validate(job, allow_outside=str(outside)) == ()
+    assert api.validate(job, allow_outside=outside) == ()
+    # Among the letters of this one is a `/`: the root of all folders.
+    refused = api.validate(job, allow_outside=f"{outside}-of-others")
+    assert [each.code for each in refused] == ["job/outside-folder"]
+    with pytest.raises(UsageError, match="'everything' is not a valid Rail"):
+        api.run(job, state_dir=state, allow="everything")
+
+
 def test_two_runs_at_once_and_a_running_event_loop_are_no_obstacle(job, state, tmp_path):
     other = tmp_path / "other.yaml"
     other.write_text(JOB.replace("out.csv", "other.csv"), encoding="utf-8")
