@@ -1,4 +1,4 @@
-"""Reads CSV whose values may have any length: Python refuses long ones unless it is told otherwise.
+"""Reads CSV whose values may have any length: by default Python refuses long ones.
 
 Its limit is one of the whole process. Knows nothing of what the rows are.
 """
