@@ -185,7 +185,7 @@ class Collected(Struct, frozen=True):
         Raises:
             StateError: A file cannot be read.
         """
-        return self.info.processed == 0 and not any(map(_has_rows, self.files.values()))
+        return self.info.processed == 0 and not any(map(has_rows, self.files.values()))
 
     def text(self) -> str:
         """The job and its files as JSON, files by name, with what each contains.
@@ -219,7 +219,7 @@ def _checksum(file: Path) -> str:
         raise _unreadable(file, error) from error
 
 
-def _has_rows(file: Path | None) -> bool:
+def has_rows(file: Path | None) -> bool:
     """Whether a result set is more than a header."""
     if file is None:
         return False

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from msgspec.structs import replace
 
 from runner.errors import RunnerError
+from runner.events import Warned
 from runner.files import sync_all
 from runner.job.model import Job
 from runner.outcome import RunOutcome
@@ -64,12 +65,19 @@ def retry(wanted: str, options: RunOptions) -> RunOutcome:
     )
     request = replace(run.request, verb="retry", only=())
     params = resolved_params(job, request)
-    return _run_under_lock(
+    outcome = _run_under_lock(
         job,
         request,
         lambda _ledger, run_id: SelectedRun(run_id, job, request, params, after=run),
         options,
     )
+    for task in outcome.tasks:
+        before = run.task(task.name)
+        failed = before.outcome.counts.failed if before and before.outcome else 0
+        if 0 < task.counts.read < failed:
+            what = f"failed.csv had {task.counts.read:,} of the {failed:,} rows that had failed"
+            options.sink(Warned(f"{what}; the others were not sent again", task.name))
+    return outcome
 
 
 def abandon(wanted: str | None, settings: UserSettings) -> RunRecord:

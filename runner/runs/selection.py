@@ -14,6 +14,7 @@ from pathlib import Path
 from msgspec import Struct, field
 from msgspec.structs import replace
 
+from runner.engine.task_ledger import has_rows
 from runner.errors import UsageError
 from runner.job.endpoints import FileFormat, FileShape, FileSource
 from runner.job.model import AnyTask, Job, ParamValue, WriteTask
@@ -23,7 +24,7 @@ from runner.state.ledger import Ledger
 from runner.state.run_history import LAST
 from runner.state.run_records import APPLY, UNDO, RunRecord, RunRequest, RunState
 from runner.tables.sources.written import read_written, value_shape
-from runner.wording import command_for
+from runner.wording import command_for, counted
 
 
 class SelectedRun(Struct, frozen=True):
@@ -329,6 +330,12 @@ def _failed_rows(run: RunRecord, task: AnyTask) -> Path | None:
             f"The failed rows of task {task.name!r} of run {run.run_id} are gone: {file} does not "
             "exist.",
             hint="Old runs are deleted by `runner history --prune`.",
+        )
+    if not has_rows(file):
+        raise UsageError(
+            f"The failed rows of task {task.name!r} of run {run.run_id} are gone: {file} has no "
+            f"rows, and {counted(outcome.counts.failed, 'row')} failed.",
+            hint="Somebody has removed them; put them back, or send these rows from their source.",
         )
     return file
 

@@ -266,6 +266,24 @@ def test_retry_reads_failed_rows_that_a_spreadsheet_has_saved(bench, org):
     assert found == [{"Name": "b", "Tier__c": "Silver"}, {"Name": "Käse", "Tier__c": "Silver"}]
 
 
+def test_a_retry_says_which_failed_rows_are_gone(bench, org):
+    """Rows may be removed on purpose, but not all of them, and not without a word."""
+    bench.write("a.csv", "Name,Tier__c\na,Gold\nb,Wood\nc,Iron\n")
+    job = bench.job("- {name: load, create: Account, from: a.csv}\n")
+    ended = bench.run("run", job, "-o", "json")
+    failed = bench.folder / ended.task("load")["results"] / "failed.csv"
+    lines = failed.read_text(encoding="utf-8").splitlines(keepends=True)
+    for text in (lines[0], ""):
+        failed.write_text(text, encoding="utf-8")
+        refused = bench.run("retry", ended.document["run_id"])
+        assert refused.code == 2, refused.out
+        assert "failed.csv has no rows, and 2 rows failed" in refused.err
+    failed.write_text("".join(lines[:2]).replace("Wood", "Silver"), encoding="utf-8")
+    retried = bench.run("retry", ended.document["run_id"])
+    assert retried.code == 0, retried.err
+    assert "failed.csv had 1 of the 2 rows that had failed" in retried.err
+
+
 def test_a_retry_on_another_org_sends_nothing(bench, org, serve_org, tmp_path, warm):
     bench.write("a.csv", "Name,Tier__c\na,Gold\nb,Wood\n")
     elsewhere = Bench(tmp_path / "elsewhere", warm)
