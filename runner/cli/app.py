@@ -18,8 +18,10 @@ from typer.completion import completion_init  # type: ignore[attr-defined]
 from typer.core import TyperGroup
 
 from runner.cli.declare import Group, readable_by_typer
+from runner.cli.error_output import print_document_if_asked
 from runner.cli.log_format import OF_ALL_VERBS
 from runner.cli.verbs import COMPLETE, VERBS
+from runner.errors import UsageError
 from runner.version import __version__
 
 HELP = {"help_option_names": ["-h", "--help"]}
@@ -114,4 +116,10 @@ def run_app() -> None:
     """Run what the command line says, or complete a word of it for the shell that asks."""
     if COMPLETE in os.environ:
         completion_init()
-    app(prog_name="runner", complete_var=COMPLETE)
+    try:
+        app(prog_name="runner", complete_var=COMPLETE)
+    except SystemExit as end:
+        words_of = getattr(end.__context__, "format_message", None)
+        if words_of is not None:  # an error of Typer, which it has printed
+            print_document_if_asked(UsageError(words_of(), hint="See `runner COMMAND -h`."))
+        raise

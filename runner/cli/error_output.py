@@ -40,10 +40,7 @@ def print_error(error: RunnerError) -> None:
     if lines is not None:
         members = error_document(error)
         lines.say("error", "error", str(members.pop("error")), **members)
-    wants_json = _asked_output() == "json"
-    if wants_json:
-        sys.stdout.write(json.dumps(error_document(error)) + "\n")
-    if wants_json or lines is not None:
+    if print_document_if_asked(error) or lines is not None:
         return
     from runner.report.sinks import printable
 
@@ -58,6 +55,14 @@ def print_error(error: RunnerError) -> None:
         sys.stderr.write(printable(f"help: {error.hint}") + "\n")
     if error.not_started:
         sys.stderr.write(printable(error.not_started) + "\n")
+
+
+def print_document_if_asked(error: RunnerError) -> bool:
+    """Print an error as a JSON document, if the command line asks for one; whether it does."""
+    if _asked_output() != "json":
+        return False
+    sys.stdout.write(json.dumps(error_document(error)) + "\n")
+    return True
 
 
 def print_unexpected(error: Exception) -> ExitCode:

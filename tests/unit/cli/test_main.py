@@ -1,5 +1,6 @@
 """Whatever happens becomes a text and an exit code; a traceback reaches nobody."""
 
+import json
 import os
 import sys
 from pathlib import Path
@@ -75,6 +76,30 @@ def test_where_json_is_asked_for_the_error_is_a_document(meet):
     _, out, err = meet(UsageError("x", hint="y"), "run", "job.yaml", "-o", "json")
     assert out == '{"error": "x", "hint": "y", "exit_code": 2}\n'
     assert err == ""
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["run", "-o", "json"], "Missing argument 'JOB…'."),
+        (["histroy", "--output=json"], "No such command 'histroy'. Did you mean 'history'?"),
+        (["show", "-ojson", "--bogus"], "No such option: --bogus"),
+    ],
+)
+def test_a_command_line_that_cannot_be_read_gives_a_document_too(
+    monkeypatch, capsys, words, message
+):
+    monkeypatch.setattr(sys, "argv", ["runner", *words])
+    with pytest.raises(SystemExit) as left:
+        main()
+    said = capsys.readouterr()
+    assert left.value.code == 2
+    assert f"Error: {message}" in said.err
+    assert json.loads(said.out) == {
+        "error": message,
+        "hint": "See `runner COMMAND -h`.",
+        "exit_code": 2,
+    }
 
 
 def test_a_defect_leaves_a_report_without_secrets_and_no_traceback(meet, tmp_path, monkeypatch):
