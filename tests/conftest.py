@@ -17,7 +17,6 @@ from tests.reused_databases import left_behind, reuse_databases
 
 ONE_WORKER = (
     "tests/contract/",
-    "tests/e2e/shared/",
     "tests/e2e/test_bulk_pages.py",
     "tests/e2e/test_fleet",
     "tests/property/test_fidelity.py",
@@ -26,6 +25,8 @@ ONE_WORKER = (
     "tests/unit/tables/targets/test_warehouse.py",
     "tests/unit/tables/test_postgresql",
 )
+TOGETHER = "tests/e2e/shared/"
+"""Its modules go to one worker: they have one warm process, whose libraries take a second."""
 SHORT = ("tests/examples/", "tests/unit/")
 """The cases of a test go to a worker together: a message for each takes as long as some of them."""
 
@@ -75,6 +76,8 @@ def pytest_xdist_make_scheduler(config, log):
     class SomeByModule(LoadScopeScheduling):
         def _split_scope(self, nodeid):
             module = nodeid.partition("::")[0]
+            if module.startswith(TOGETHER):
+                return TOGETHER
             if module.startswith(ONE_WORKER):
                 return module
             return nodeid.partition("[")[0] if module.startswith(SHORT) else nodeid
