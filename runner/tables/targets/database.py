@@ -132,7 +132,8 @@ def _write(
         if link.dialect.name not in _KEEPING:
             _write_elsewhere(link, rows, target, landing)
             return ()
-        landing(Landing(is_told=state is not None))
+        if state is not None:
+            landing(Landing(is_told=True))
         if sqlite.takes_batches(link):
             with SQLITE_FILES.taken(link.engine) as is_free:
                 if is_free:
@@ -151,6 +152,8 @@ def _write(
         changed = [_run(link, each) for each in steps.after]
         for each in _last(steps, target, state):
             _run(link, each)
+        if state is None:
+            landing(Landing())
         link.commit()
         return steps.told(changed)
 

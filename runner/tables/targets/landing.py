@@ -15,6 +15,7 @@ from msgspec import Struct
 
 from runner.errors import StateError
 from runner.job.endpoints import DatabaseTarget, FileTarget, FolderTarget, Target
+from runner.tables.sql import literal
 
 if TYPE_CHECKING:
     from runner.tables.targets.target_state import TargetState
@@ -46,10 +47,26 @@ def marker(target: Target, job: str, task: str, org_id: str, run_id: str) -> Tar
         return None
     from runner.tables.targets.target_state import TargetState, keeps_state, table_name
 
-    if _duckdb_file(target) is None and not keeps_state(target):
+    if _duckdb_file(target) is None and not (keeps_state(target) and _may_create(target)):
         return None
     now = datetime.now(UTC).isoformat()
     return TargetState(job, task, org_id, table_name(target), "", "", now, now, now, run_id)
+
+
+def _may_create(target: DatabaseTarget | FolderTarget) -> bool:
+    """Whether the user may create tables beside the target; who only adds rows often may not."""
+    if not isinstance(target, DatabaseTarget):
+        return True
+    from runner.tables.sql_connection import connect
+
+    with connect(target.url, StateError) as link:
+        if link.dialect.name != "postgresql":
+            return True
+        schema = target.table.rpartition(".")[0]
+        place = literal(schema) if schema else "current_schema()"
+        query = f"SELECT has_schema_privilege({place}, 'CREATE')"
+        asked = link.exec_driver_sql(query, execution_options={"no_parameters": True})
+        return bool(asked.scalar())
 
 
 def has_landed(target: Target, landing: Landing, job: str, task: str, run_id: str) -> bool | None:

@@ -23,6 +23,7 @@ from runner.tables.sources.open import open_source
 from runner.tables.staging.canonical_values import open_database
 from runner.tables.targets.column_types import TypedColumn, TypedRows
 from runner.tables.targets.deliver import deliver
+from runner.tables.targets.landing import has_landed, marker
 from runner.tables.targets.postgresql import copy, seen_too_long
 from runner.tables.targets.rest_rows import QueryColumn
 from tests.postgresql import PROGRAMS
@@ -208,6 +209,30 @@ def test_a_table_is_replaced_without_sqlalchemy_and_duckdb(database, rows):
     )
     subprocess.run([sys.executable, "-c", code, rows], cwd=Path(__file__).parents[3], check=True)
     assert database("SELECT count(*) FROM cases") == [(2,)]
+
+
+def test_who_may_only_add_rows_adds_them_and_no_table_beside_them(
+    database, rows, empty_postgres, monkeypatch
+):
+    """Then nothing tells, after a kill in the commit, whether the rows are there."""
+    target = DatabaseTarget(REFERENCE, "public.cases", TableMode.APPEND)
+    assert marker(target, "job", "task", "00D", "run").run_id == "run"
+    deliver(rows, target, COLUMNS, keep_rows=True)
+    database("CREATE ROLE adder")
+    try:
+        database("GRANT USAGE ON SCHEMA public TO adder; GRANT SELECT, INSERT ON cases TO adder")
+        monkeypatch.setenv("A_POSTGRESQL", f"{empty_postgres}&options=-crole%3Dadder")
+        for table in ("public.cases", "cases"):
+            target = DatabaseTarget(REFERENCE, table, TableMode.APPEND)
+            noted = []
+            state = marker(target, "job", "task", "00D", "run")
+            assert state is None
+            deliver(rows, target, COLUMNS, keep_rows=True, state=state, landing=noted.append)
+            (landing,) = noted
+            assert has_landed(target, landing, "job", "task", "run") is None
+    finally:
+        database("DROP OWNED BY adder; DROP ROLE adder")
+    assert database("SELECT count(*) FROM cases") == [(6,)]
 
 
 def test_a_row_that_is_refused_leaves_the_table_as_it_was(database, rows):
