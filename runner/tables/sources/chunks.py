@@ -24,6 +24,8 @@ from runner.tables.unchanged import UnchangedFile, unreadable
 CHUNK_BYTES = 4_000_000
 _BLOCK_BYTES = 1_000_000
 LONGEST_RECORD_BYTES = 64_000_000
+_FIRST_OF_OTHERS = b"\x1f(PS\xd0< \t\r\n"
+"""With one of these begins each file that `signatures` knows."""
 
 
 class Digest(Protocol):
@@ -63,13 +65,27 @@ def file_blocks(
         raise unreadable(path, error) from error
 
 
+def text_blocks(path: Path, shape: FileShape, digest: Digest | None = None) -> Iterator[bytes]:
+    """Read a source's file, decompressed, in blocks, unless it is no text.
+
+    Raises:
+        SourceError: As of `file_blocks`; or it is in another format.
+    """
+    for number, block in enumerate(file_blocks(path, shape.compression, digest)):
+        if number == 0 and block[:1] in _FIRST_OF_OTHERS:
+            from runner.tables.sources.signatures import refuse_other_format
+
+            refuse_other_format(path, block, shape)
+        yield block
+
+
 def open_text(path: Path, shape: FileShape) -> TextIO:
     """Open a file as text, line ends unchanged, after checking that all of it can be decoded.
 
     Raises:
         SourceError: The file cannot be read or decoded; gives the byte's position.
     """
-    for _ in decoded(file_blocks(path, shape.compression), path, shape.encoding):
+    for _ in decoded(text_blocks(path, shape), path, shape.encoding):
         pass
     plain = codecs.lookup(shape.encoding).name == "utf-8"
     encoding = "utf-8-sig" if plain else shape.encoding

@@ -38,7 +38,7 @@ from runner.tables.sources.chunks import (
     cut_chunks,
     decoded,
     encoding_hint,
-    file_blocks,
+    text_blocks,
 )
 from runner.tables.sources.header import check_header, named_columns
 from runner.tables.sql import CsvDialect
@@ -208,7 +208,7 @@ def open_csv(path: Path, shape: FileShape) -> Records:
         SourceError: The file cannot be read, or a column has no name or the name of another.
     """
     digest = hashlib.sha256()
-    blocks: Iterator[bytes] = file_blocks(path, shape.compression, digest)
+    blocks: Iterator[bytes] = text_blocks(path, shape, digest)
     start = next(blocks, b"")
     note = None
     if shape.undeclared:

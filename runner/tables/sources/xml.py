@@ -13,7 +13,7 @@ from xml.parsers import expat
 from runner.errors import SourceError
 from runner.job.endpoints import FileShape
 from runner.suggest import in_words
-from runner.tables.sources.chunks import file_blocks
+from runner.tables.sources.chunks import text_blocks
 
 XmlRecord = dict[str, object]
 _MOST_SHOWN = 80
@@ -28,7 +28,7 @@ def xml_records(path: Path, shape: FileShape) -> Iterator[XmlRecord]:
     """
     reader = _Reader(path, tuple((shape.record or "").strip("/").split("/")))
     try:
-        for block in file_blocks(path, shape.compression):
+        for block in text_blocks(path, shape):
             reader.feed(block)
             yield from reader.finished()
         reader.feed(b"", is_last=True)
