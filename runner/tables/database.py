@@ -32,6 +32,8 @@ MEMORY_MB = 150
 """Of a task's database; tasks that run side by side share it."""
 LEAST_MEMORY_MB = 50
 """However many share it: with 10 MB a million keys cannot be grouped."""
+COLUMN_MB = 1
+"""Of each column: DuckDB holds buffers of it for 2,048 rows, also where there is only one row."""
 
 _SETTINGS: dict[str, str | bool | int | float | list[str]] = {
     "autoinstall_known_extensions": "false",
@@ -60,8 +62,9 @@ class Database:
     ) -> None:
         self._timezone = timezone
         self._has_timezone = False
+        self._memory_mb = max(share_of(MEMORY_MB), LEAST_MEMORY_MB)
         self._config = _SETTINGS | {
-            "memory_limit": f"{max(share_of(MEMORY_MB), LEAST_MEMORY_MB)}MB",
+            "memory_limit": f"{self._memory_mb}MB",
             "temp_directory": str(folder / "spill"),
         }
         if most_spilled_bytes is not None:
@@ -96,6 +99,17 @@ class Database:
     def is_open(self) -> bool:
         """Whether it was used."""
         return self._is_open
+
+    def make_room(self, columns: int) -> None:
+        """Use more memory, if need be, for rows of so many columns; it need not be open."""
+        needed = columns * COLUMN_MB
+        if needed <= self._memory_mb:
+            return
+        self._memory_mb = needed
+        self._config["memory_limit"] = f"{needed}MB"
+        if self._is_open:
+            with self._lock:
+                self._root.execute(f"SET memory_limit = '{needed}MB'")
 
     def set_timezone(self, timezone: str) -> None:
         """Interpret datetimes without a zone in this one from now on; it need not be open."""

@@ -79,6 +79,7 @@ def _quote(file: Path, to: Path, scratch: Path) -> None:
         for name in names
     )
     database = Database(scratch)
+    database.make_room(len(names))
 
     def write(rows: str) -> None:
         query = f"SELECT {cells} FROM {rows}"

@@ -158,6 +158,7 @@ def write_rows(  # noqa: PLR0913, PLR0917 - what is written, and where
 
 def _write(database: Database, types: Mapping[str, str], rows: str, to: Path) -> None:
     cells = ", ".join(_cell(column, kind) for column, kind in types.items())
+    database.make_room(len(types))
     for macro in NUMBER_MACROS:
         database.connection.execute(macro)
     database.connection.execute(copy_csv(f"SELECT {cells} FROM {rows}", to, header=False))

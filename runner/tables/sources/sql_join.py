@@ -87,6 +87,7 @@ def read_joined(
         sql = for_duckdb(source.sql)
         described = database.connection.execute(f"DESCRIBE (\n{sql}\n)").fetchall()
         columns = tuple(str(row[0]) for row in described)
+        database.make_room(len(columns))
         names = check_header(_FROM, columns)
         ways = written_in(database.connection, sql, tables)
         written = {clean_name(column): way for column, way in ways.items()}
@@ -150,6 +151,7 @@ def _load(database: Database, table: str, opened: Sequence[Records], folder: Pat
             f"{opened[0].path} has no columns.", hint="The file is empty; it needs a header."
         )
     typed = ", ".join(f"{name(c)} VARCHAR" for c in columns)
+    database.make_room(len(columns))
     database.connection.execute(f"CREATE TABLE {name(table)} ({typed})")
     for records in opened:
         _insert(database, table, columns, records, folder)

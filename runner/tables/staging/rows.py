@@ -123,6 +123,7 @@ class StagedRows:
         """Take records that are open; their chunks are numbered from `first_chunk`."""
         self._records, self._numbers = opened, count(first_chunk)
         self.columns = own_columns(self.source_columns)
+        self.database.make_room(len(self.source_columns))
 
     @property
     def written(self) -> Written:
@@ -164,6 +165,7 @@ class StagedRows:
         self._set_timezone(timezone)
         shapes_of = self._records[0].shapes_of
         self.mappings = map_columns(columns, self.source_columns, shapes_of)
+        self.database.make_room(len(columns))
         has_references = False
         if named := tuple(written):
             from runner.tables.staging.references import create_references
@@ -212,6 +214,7 @@ class StagedRows:
         """Continue with chunks that an earlier process has mapped, instead of `load` and `map`."""
         self._columns = source_columns
         self.columns = own_columns(source_columns)
+        self.database.make_room(max(len(columns), len(source_columns)))
         self._set_timezone(timezone)
         sent = [column.as_sent for column in columns]
         self.mappings = map_columns(sent, source_columns, lambda _column: (PLAIN_CSV,))

@@ -92,6 +92,7 @@ def widen(
     database: Database, rows: Path, columns: Sequence[TypedColumn]
 ) -> tuple[TypedColumn, ...]:
     """Make every number column as wide as its widest value."""
+    database.make_room(len(columns))
     numbers = [each for each in columns if each.kind is FieldKind.NUMBER]
     if not numbers:
         return tuple(columns)
@@ -135,6 +136,7 @@ def as_described(
             TooNarrowError.
     """
     columns = typed_columns(rows, known)
+    database.make_room(len(columns))
     if not all(each.is_described for each in columns):
         columns = widen(database, rows, columns)
     try:

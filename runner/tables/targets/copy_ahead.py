@@ -145,6 +145,7 @@ class CopyAhead:
             connect_psycopg(target.url, StateError) as link,
         ):
             self._link = link
+            database.make_room(len(columns))
             new = create_beside(link, target, columns)
             names = [each.name for each in columns]
             copy(link, new, names, TypedRows(database, growing.path, columns), growing.blocks)

@@ -41,6 +41,7 @@ def drop_delivered(
     header = column_names(rows)
     identity, moment = (name(_column(header, each)) for each in ("Id", stamp))
     database = Database(rows.parent)
+    database.make_room(len(header))
     connection = database.connection
     try:
         with storage_errors(_FAILURE):
@@ -105,6 +106,7 @@ def add_deleted(rows: Path, stamp: str, deleted: Path) -> int:
     if not deleted.stat().st_size:
         return 0
     database, more = Database(rows.parent), rows.with_name("deleted-rows.csv")
+    database.make_room(len(header))
     connection = database.connection
     try:
         with storage_errors(_FAILURE):
@@ -153,6 +155,7 @@ def add_rows(rows: Path, more: Path, *, only: Path) -> int:
     identity = name(_column(own, "Id"))
     cells = ", ".join(name(each) if each in own else f"NULL AS {name(each)}" for each in header)
     database, wanted = Database(rows.parent), rows.with_name("more-rows.csv")
+    database.make_room(len(header))
     run = database.connection.execute
     try:
         with storage_errors(_FAILURE):

@@ -144,6 +144,7 @@ def _copy(rows: Path, to: Path, select: str, options: str, encoding: str) -> Non
     """Write the file with DuckDB as UTF-8, then convert it to another encoding if needed."""
     temporary = to if _is_utf8(encoding) else rows.with_suffix(".utf8")
     database = Database(rows.parent)
+    database.make_room(len(column_names(rows)))
     try:
         to_file = f"TO {literal(str(temporary))} ({options}{IN_PLACE})"
         with_query_rows(

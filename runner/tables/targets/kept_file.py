@@ -54,6 +54,7 @@ def write_with_kept(rows: Path, to: Path, target: FileTarget, known: Columns) ->
             does not fit.
     """
     database = open_database(rows.parent)
+    database.make_room(len(column_names(rows)))
     try:
         if target.shape.format is FileFormat.PARQUET:
             parts = parts_of(target.path)

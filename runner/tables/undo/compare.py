@@ -112,6 +112,7 @@ class TaskComparison:
         self._pieces: list[Path] = []
         self.acts = ACTS[verb] if act is None else (act,)
         self.index = read_index(self._undo) or WrittenIndex((), has_before_images=False)
+        database.make_room(len(self.index.fields))
         most = _CELLS_PER_GROUP // (len(self.index.fields) + 1)
         self._group_size = max(_IDS_PER_REQUEST, min(_MOST_PER_GROUP, most))
         with storage_errors("What the run did cannot be read"):

@@ -35,6 +35,19 @@ def test_a_database_has_its_share_of_the_memory(tmp_path, lanes, limit):
     assert limit_in(tmp_path, lanes) == limit
 
 
+@pytest.mark.parametrize("is_open", [False, True])
+def test_wide_rows_get_more_memory_and_narrow_ones_no_less(tmp_path, is_open):
+    database = Database(tmp_path)
+    asked = "SELECT current_setting('memory_limit')"
+    if is_open:
+        database.connection.execute(asked)
+    database.make_room(100)
+    database.make_room(800)
+    database.make_room(20)
+    assert database.connection.execute(asked).fetchone() == ("762.9 MiB",)
+    database.close()
+
+
 def test_a_signal_during_a_query_of_the_main_thread_is_no_internal_error(tmp_path, monkeypatch):
     def aborts(_number, _frame):
         AbortedError.of_signal = ExitCode.TERMINATED
