@@ -24,6 +24,16 @@ local function find(at, byte, from, stop)
   return ffi.cast(BYTES, found) - at
 end
 
+-- Where a value in quotes ends, whose first byte is given, and whether it has quotes, which are doubled; -1 if it does not end.
+local function end_of_value(at, from, size)
+  local stop, has_quotes = find(at, QUOTE, from, size), false
+  while stop >= 0 and at[stop + 1] == QUOTE do
+    has_quotes = true
+    stop = find(at, QUOTE, stop + 2, size)
+  end
+  return stop, has_quotes
+end
+
 -- A longer buffer with the same first bytes, and its size.
 local function grown(buffer, used, needed)
   local longer = BUFFER(2 * needed)

@@ -194,11 +194,7 @@ local function find_values(at, size, columns)
       return nil
     end
     from = from + 1
-    local stop, has_quotes = find(at, QUOTE, from, size), false
-    while stop >= 0 and at[stop + 1] == QUOTE do
-      has_quotes = true
-      stop = find(at, QUOTE, stop + 2, size)
-    end
+    local stop, has_quotes = end_of_value(at, from, size)
     if stop < 0 or stop + 1 >= size then
       break
     end

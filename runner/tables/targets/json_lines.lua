@@ -136,12 +136,7 @@ return function(names, ends, kinds)
         return nil
       end
       from = from + 1
-      -- Where the value ends, and whether quotes are in it.
-      local stop, has_quotes = find(at, QUOTE, from, content_size), false
-      while stop >= 0 and at[stop + 1] == QUOTE do
-        has_quotes = true
-        stop = find(at, QUOTE, stop + 2, content_size)
-      end
+      local stop, has_quotes = end_of_value(at, from, content_size)
       if stop < 0 or stop + 1 >= content_size then
         break
       end
