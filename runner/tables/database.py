@@ -46,7 +46,10 @@ FIRST_STATEMENTS: list[str] = []
 _ROW_GROUPS = (122_880, 8_192, 512, 32)
 """Rows of a Parquet row group: DuckDB's default first."""
 _JSON_MESSAGE = re.compile(r'\{"exception_type":.*\}')
-_PRESERVE_ORDER = "SET disabled_optimizers = 'in_clause,join_order,build_side_probe_side'"
+_NOT_IN_ORDER = "in_clause,join_order,build_side_probe_side"
+_PRESERVE_ORDER = f"SET disabled_optimizers = '{_NOT_IN_ORDER}'"
+LONG_STATEMENTS = f"SET disabled_optimizers = '{_NOT_IN_ORDER},common_subexpressions'"
+"""For statements with tests of each of many columns: its time grows with the square of them."""
 
 
 class Database:

@@ -4,6 +4,7 @@ import signal
 
 import pytest
 
+from runner.engine.undo import _database
 from runner.errors import AbortedError, ExitCode
 from runner.lanes import Lanes
 from runner.tables.database import Database, storage_errors
@@ -46,6 +47,13 @@ def test_wide_rows_get_more_memory_and_narrow_ones_no_less(tmp_path, is_open):
     database.make_room(20)
     assert database.connection.execute(asked).fetchone() == ("762.9 MiB",)
     database.close()
+
+
+def test_an_undo_does_not_look_for_what_its_many_tests_have_in_common(tmp_path):
+    with _database(tmp_path / "work") as database:
+        asked = "SELECT current_setting('disabled_optimizers')"
+        ((found,),) = database.connection.execute(asked).fetchall()
+    assert {"common_subexpressions", "in_clause"} <= set(found.split(","))
 
 
 def test_a_signal_during_a_query_of_the_main_thread_is_no_internal_error(tmp_path, monkeypatch):
