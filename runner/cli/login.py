@@ -66,6 +66,8 @@ def login(
         int,
         Option(
             envvar="SFRUNNER_LOGIN_PORT",
+            min=1,
+            max=65_535,
             help="Loopback port of the callback URL, as registered in the app.",
         ),
     ] = 1717,

@@ -134,7 +134,7 @@ def _run_verb() -> None:
 
 
 def check_texts(words: Sequence[str], environ: Mapping[str, str]) -> None:
-    """Refuse bytes that are not UTF-8: the ledger, requests and JSON have text only.
+    """Refuse empty arguments, and bytes that are not UTF-8: ledger and requests have text only.
 
     Raises:
         UsageError: Names the argument, the variable or the folder; or the folder is gone.
@@ -143,6 +143,11 @@ def check_texts(words: Sequence[str], environ: Mapping[str, str]) -> None:
 
     from runner.errors import UsageError
 
+    for word in words:
+        if word == "" or (word[:2] == "--" and word.find("=") == len(word) - 1 > 2):  # noqa: PLR2004
+            # As a path it would be the current folder, and as a run the last one.
+            what = f"The value of {word[:-1]}" if word else "An argument"
+            raise UsageError(f"{what} is empty.", hint="A variable in it may not be set.")
     texts = [("The argument", word) for word in words]
     texts += [
         (f"The variable {name}", value)

@@ -33,6 +33,7 @@ EXAMPLES = {
     "pull": "runner org pull jobs/ --target prod\nrunner org pull jobs/ --target prod --update\n"
     "runner org pull --from-source force-app/ jobs/",
 }
+_MOST_SECONDS = 1_000_000_000
 OrgFile = Annotated[
     Path | None,
     Option(
@@ -47,7 +48,13 @@ OrgFile = Annotated[
 @GROUP.verb("serve", EXAMPLES["serve"])
 def serve(
     port: Annotated[
-        int, Option(envvar="SFRUNNER_PORT", help="Loopback port; 0 picks a free one.")
+        int,
+        Option(
+            envvar="SFRUNNER_PORT",
+            min=0,
+            max=65_535,
+            help="Loopback port; 0 picks a free one.",
+        ),
     ] = 8123,
     org_file: OrgFile = None,
     serve_retired: Annotated[
@@ -77,10 +84,20 @@ def serve(
     The folder is that of the org file; without one, the current folder. Jobs in it with
     `environment: local` use this org. Its records are stored in the state folder.
     """
+    from runner.errors import UsageError
     from runner.files import private_folder
     from runner.local_org.error_log import log_errors
     from runner.local_org.org import Settings
 
+    for option, given in (
+        ("--session-seconds", session_seconds),
+        ("--bulk-pace-seconds", bulk_pace_seconds),
+    ):
+        if not 0 <= given <= _MOST_SECONDS:
+            raise UsageError(
+                f"{option} {given} is not a number of seconds.",
+                hint=f"Give one from 0 to {_MOST_SECONDS:,}.",
+            )
     settings = Settings(
         serve_retired=serve_retired,
         rotate_refresh_tokens=rotate,

@@ -86,7 +86,7 @@ def report(
             file = _file(out, job)
             _write(history_html(job, runs, made), file, output)
             return
-        found = ledger.run(run or "last")
+        found = ledger.run("last" if run is None else run)
         ledger.files.fetch(found.run_id)
         trend = _trend(ledger, found, TREND)
     file = _file(out, found.run_id)

@@ -21,7 +21,6 @@ from runner.job.model import AnyTask, Job, ParamValue, WriteTask
 from runner.job.params import resolve
 from runner.job.rails import Limits, Rail
 from runner.state.ledger import Ledger
-from runner.state.run_history import LAST
 from runner.state.run_records import APPLY, UNDO, RunRecord, RunRequest, RunState
 from runner.tables.sources.written import read_written, value_shape
 from runner.wording import command_for, counted
@@ -252,7 +251,7 @@ def run_to_retry(ledger: Ledger, wanted: str) -> RunRecord:
     Raises:
         UsageError: It is still running, unfinished, or an undo.
     """
-    run = ledger.run(wanted or LAST)
+    run = ledger.run(wanted)
     _refuse_undo(run)
     if run.state is RunState.RUNNING or not run.final:
         raise UsageError(
@@ -268,7 +267,7 @@ def run_to_undo(ledger: Ledger, wanted: str) -> RunRecord:
     Raises:
         UsageError: It is still running, unfinished, or an undo.
     """
-    run = ledger.run(wanted or LAST)
+    run = ledger.run(wanted)
     if run.request.verb == UNDO:
         raise UsageError(
             f"Run {run.run_id} is the undo of run {run.after}; an undo cannot be undone.",

@@ -24,6 +24,8 @@ from runner.state.run_records import (
 )
 
 LAST = "last"
+_MOST_RUNS = 1_000_000_000
+"""A database takes no larger limit."""
 _OF_JOB = f"job_file = :job_file AND target = :of_target AND verb <> '{UNDO}'"
 _WHOLE = "selective = 0 AND verb <> 'retry'"
 _RETRIED = (
@@ -47,7 +49,7 @@ class RunHistory:
             rows = connection.execute(
                 "SELECT * FROM runs WHERE CAST(:job AS TEXT) IS NULL OR job = :job "
                 "ORDER BY started DESC, rowid DESC LIMIT :limit",
-                {"job": job, "limit": limit},
+                {"job": job, "limit": min(limit, _MOST_RUNS)},
             ).fetchall()
             return tuple(self._run(row, self._tasks(connection, row["run_id"])) for row in rows)
 

@@ -133,6 +133,9 @@ def test_one_name_is_not_taken_for_its_letters(job, state, tmp_path_factory):
     # Among the letters of this one is a `/`: the root of all folders.
     refused = api.validate(job, allow_outside=f"{outside}-of-others")
     assert [each.code for each in refused] == ["job/outside-folder"]
+    assert api.history(limit=1 << 80, state_dir=state)
+    with pytest.raises(UsageError, match="There is no run ''"):
+        _ = api.resume("", state_dir=state).outcome
     with pytest.raises(UsageError, match="'everything' is not a valid Rail"):
         api.run(job, state_dir=state, allow="everything")
 

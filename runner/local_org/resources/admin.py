@@ -127,7 +127,8 @@ def _set_clock(org: Org, request: Request) -> Response:
     body = request.json()
     ahead = body.get("ahead") if isinstance(body, dict) else None
     if not isinstance(ahead, int | float) or not -_FURTHEST <= ahead <= _FURTHEST:
-        raise ApiRefusal(400, "INVALID_CLOCK", f"ahead is a number of seconds up to {_FURTHEST}")
+        message = f"The clock can be set to at most {_FURTHEST:,} seconds from now."
+        raise ApiRefusal(400, "INVALID_CLOCK", message)
     if not isinstance(org.clock, Clock):
         raise ApiRefusal(400, "INVALID_CLOCK", "this org's clock is set by who started it")
     save_ahead(org.store, timedelta(seconds=ahead))

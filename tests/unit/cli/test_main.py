@@ -102,6 +102,25 @@ def test_a_command_line_that_cannot_be_read_gives_a_document_too(
     }
 
 
+@pytest.mark.parametrize(
+    ("words", "what"),
+    [
+        (["undo", "", "--yes"], "An argument"),
+        (["run", ""], "An argument"),
+        (["run", "job.yaml", "--target", ""], "An argument"),
+        (["run", "job.yaml", "--target="], "The value of --target"),
+    ],
+)
+def test_an_empty_argument_means_neither_the_last_run_nor_the_current_folder(meet, words, what):
+    code, _, err = meet(AssertionError("it has begun"), *words)
+    assert code == 2
+    assert err == f"error: {what} is empty.\nhelp: A variable in it may not be set.\n"
+
+
+def test_an_empty_value_of_a_param_is_one(meet):
+    assert meet(Exit(0), "run", "job.yaml", "-p", "name=", "--param=name=")[0] == 0
+
+
 def test_a_defect_leaves_a_report_without_secrets_and_no_traceback(meet, tmp_path, monkeypatch):
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     code, out, err = meet(ValueError(f"Bearer {TOKEN} and token={TOKEN}"))
