@@ -51,4 +51,4 @@ def test_what_cannot_be_says_why_and_what_to_do(bench):
     assert "NAME is missing" in said(bench, "snapshot", code=2)
     assert "exclude each other" in said(bench, "snapshot", "a", "--list", "--delete", code=2)
     assert "is neither a time nor a step" in said(bench, "time", "3d", code=2)
-    assert "up to 1000000000" in said(bench, "time", "2999-01-01", code=1)
+    assert "at most 1,000,000,000 seconds" in said(bench, "time", "2999-01-01", code=1)
