@@ -11,10 +11,10 @@ from functools import cached_property
 from pathlib import Path
 
 from runner.tables import database
-from runner.tables.database import _PRESERVE_ORDER, Database
+from runner.tables.database import _OPTIMIZERS, Database
 from runner.tables.staging.canonical_values import MACROS
 
-USUAL = (_PRESERVE_ORDER,)
+USUAL = (_OPTIMIZERS,)
 SPILLED = "max_temp_directory_size"
 SET_ANEW = {"memory_limit", "temp_directory", SPILLED}
 OF_MEMORY = {"max_memory", "write_buffer_row_group_memory_limit"}

@@ -33,7 +33,7 @@ from runner.salesforce.session import Session
 from runner.salesforce.versions import Feature, require
 from runner.state.managed import Event
 from runner.state.run_records import RunRecord, TaskRecord
-from runner.tables.database import LONG_STATEMENTS, Database
+from runner.tables.database import Database
 from runner.tables.sources.csv import PLAIN_CSV
 from runner.tables.sql import name
 from runner.tables.staging.canonical_values import open_database
@@ -162,7 +162,7 @@ def _database(work: Path) -> Iterator[Database]:
         work.mkdir(parents=True, mode=private)
     except OSError as error:
         raise StateError(f"{work} cannot be created: {error.strerror}.") from error
-    database = open_database(work, LONG_STATEMENTS)
+    database = open_database(work)
     try:
         yield database
     finally:

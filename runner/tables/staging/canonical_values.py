@@ -358,6 +358,6 @@ MACROS = (
 """A database needs these before canonical SQL runs on it."""
 
 
-def open_database(folder: Path, *more: str) -> Database:
-    """Open a database with these macros, and after what other statements do."""
-    return Database(folder, statements=(*MACROS, *more))
+def open_database(folder: Path) -> Database:
+    """Open a database with these macros."""
+    return Database(folder, statements=MACROS)
