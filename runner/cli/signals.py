@@ -169,7 +169,9 @@ def _raising_again(
     """What Python calls with an exception that cannot be raised where it is."""
 
     def hook(lost: UnraisableHookArgs) -> None:
-        if isinstance(lost.exc_value, AbortedError):
+        error = lost.exc_value
+        # Where C makes an object for Python, an error of Python's own comes in its place.
+        if isinstance(error, AbortedError) or isinstance(error and error.__cause__, AbortedError):
             signal.setitimer(signal.ITIMER_REAL, _AGAIN_SECONDS)
         else:
             otherwise(lost)

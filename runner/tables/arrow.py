@@ -97,27 +97,38 @@ class ArrowRows:
         """Those of which DuckDB has the address."""
         self.failure: BaseException | None = None
         """Why `read` has ended early; DuckDB's own error says only that it has."""
+        self.are_all_given = False
+        """Whether a query has had the last of them. A signal at the wrong moment ends it early."""
 
     def __arrow_c_stream__(self, requested_schema: object = None) -> object:
         """Give a stream, as Arrow's "PyCapsule interface" asks; the schema is only a wish."""
         del requested_schema
-        self._streams.append(_RowStream(self._columns, self._batches()))
+        self._streams.append(_RowStream(self._columns, self._batches(), self._fail))
         return self._streams[-1].capsule()
 
     def _batches(self) -> Iterator[Batch]:
-        try:
-            yield from self._read()
-        except BaseException as error:
-            self.failure = error
-            raise
+        yield from self._read()
+        self.are_all_given = True
+
+    def _fail(self, error: BaseException) -> None:
+        self.failure = error
 
 
 class _RowStream:
-    """One reading of all rows. Errors and callbacks go through C, so they end in the callbacks."""
+    """One reading of all rows. Errors and callbacks go through C, so they end in the callbacks.
 
-    def __init__(self, columns: Sequence[Column], batches: Iterator[Batch]) -> None:
+    One that did not would be taken for the end of the rows.
+    """
+
+    def __init__(
+        self,
+        columns: Sequence[Column],
+        batches: Iterator[Batch],
+        fail: Callable[[BaseException], None],
+    ) -> None:
         self._columns = columns
         self._batches = batches
+        self._fail = fail
         self._schema: list[object] = []
         """What the schema points to."""
         self._held: dict[int, tuple[Batch, object]] = {}
@@ -127,8 +138,8 @@ class _RowStream:
         self._end_column = _RELEASE_ARRAY(_mark_released)
         self._end_batch = _RELEASE_ARRAY(self._give_back)
         self._stream = _Stream(
-            _GET_SCHEMA(self._write_schema),
-            _GET_NEXT(self._write_next),
+            _GET_SCHEMA(lambda _stream, to: self._ended(self._write_schema, to)),
+            _GET_NEXT(lambda _stream, to: self._ended(self._write_next, to)),
             _GET_ERROR(lambda _stream: None),
             _RELEASE_STREAM(_mark_released),
         )
@@ -142,7 +153,16 @@ class _RowStream:
         )
         return new(ctypes.addressof(self._stream), _CAPSULE, None)
 
-    def _write_schema(self, _stream: object, to: Any) -> int:  # noqa: ANN401 - a pointer of ctypes
+    def _ended(self, write: Callable[[Any], None], to: Any) -> int:  # noqa: ANN401 - a pointer
+        """Write what C asks for, and say how that has ended."""
+        try:
+            write(to)
+        except BaseException as error:  # noqa: BLE001 - it is kept, and C knows no exceptions
+            self._fail(error)
+            return _FAILED
+        return 0
+
+    def _write_schema(self, to: Any) -> None:  # noqa: ANN401 - a pointer of ctypes
         columns = [
             _Schema(
                 each.format.encode(), each.name.encode(), None, _NULLABLE, release=self._end_schema
@@ -152,16 +172,12 @@ class _RowStream:
         children = _pointers(_Schema, columns)
         self._schema += [columns, children]
         to[0] = _Schema(b"+s", b"", None, 0, len(columns), children, None, self._end_schema)
-        return 0
 
-    def _write_next(self, _stream: object, to: Any) -> int:  # noqa: ANN401
-        try:
-            batch = next(self._batches, None)
-        except BaseException:  # noqa: BLE001 - it is kept, and C knows no exceptions
-            return _FAILED
+    def _write_next(self, to: Any) -> None:  # noqa: ANN401
+        batch = next(self._batches, None)
         if batch is None:
             to[0] = _Array()
-            return 0
+            return
         arrays = []
         for nulls, addresses in batch.columns:
             buffers = (ctypes.c_void_p * len(addresses))(*addresses)
@@ -173,7 +189,6 @@ class _RowStream:
         to[0] = _Array(
             batch.rows, 0, 0, 1, len(arrays), self._no_buffer, children, release=self._end_batch
         )
-        return 0
 
     def _give_back(self, pointer: Any) -> None:  # noqa: ANN401
         batch, _ = self._held.pop(ctypes.cast(pointer[0].children, ctypes.c_void_p).value or 0)

@@ -2,14 +2,16 @@
 
 import csv
 from decimal import Decimal
+from itertools import count
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from runner.errors import AbortedError, ExitCode
 from runner.job.endpoints import FileFormat, FileShape
 from runner.luajit import can_compile
-from runner.tables import duckdb
+from runner.tables import arrow, duckdb
 from runner.tables.field_types import FieldKind
 from runner.tables.staging.canonical_values import open_database
 from runner.tables.targets import arrow_rows
@@ -204,6 +206,54 @@ def test_ctrl_c_while_rows_are_parsed_is_no_error_of_the_engine(tmp_path, databa
     with pytest.raises(KeyboardInterrupt):
         read(database, file, COLUMNS[:1])
     assert database.connection.execute("SELECT 1").fetchall() == [(1,)]
+
+
+def test_a_signal_while_rows_are_parsed_ends_the_run(tmp_path, database, monkeypatch):
+    def interrupt(_free, _size):
+        AbortedError.of_signal = ExitCode.INTERRUPTED
+        raise AbortedError(ExitCode.INTERRUPTED)
+
+    monkeypatch.setattr(AbortedError, "of_signal", None)
+    monkeypatch.setattr(arrow_rows, "_memory", interrupt)
+    file = write(tmp_path, [("a",)], COLUMNS[:1])
+    with pytest.raises(AbortedError):
+        read(database, file, COLUMNS[:1])
+
+
+@pytest.mark.parametrize("call", [1, 2, 5])
+@pytest.mark.parametrize("is_lost", [False, True])
+def test_rows_after_an_error_in_a_callback_are_not_lost(
+    tmp_path, database, monkeypatch, call, is_lost
+):
+    file = write(tmp_path, [(f"{number}",) for number in range(500)], COLUMNS[:1])
+    expected = by_sql(database, file, COLUMNS[:1])
+    calls = count(1)
+
+    def pointers(*given):
+        if next(calls) == call:
+            raise MemoryError
+        return make(*given)
+
+    def ended(self, write, to):
+        return 0 if write == self._write_next and next(calls) == call else end(self, write, to)
+
+    if is_lost:  # as ctypes does with a signal while it makes a callback's arguments
+        end = arrow._RowStream._ended  # noqa: SLF001
+        monkeypatch.setattr(arrow._RowStream, "_ended", ended)  # noqa: SLF001
+    else:
+        make = arrow._pointers  # noqa: SLF001
+        monkeypatch.setattr(arrow, "_pointers", pointers)
+    found, is_parsed = read(database, file, COLUMNS[:1])
+    assert found == expected
+    assert not is_parsed
+
+
+def test_a_number_of_hundreds_of_digits_is_text_both_ways(tmp_path, database):
+    columns = TypedColumn("Sum", FieldKind.NUMBER, 301), COLUMNS[0]
+    file = write(tmp_path, [("1E300", "a"), ("", "b")], columns)
+    found, is_parsed = read(database, file, columns)
+    assert found == by_sql(database, file, columns)
+    assert is_parsed
 
 
 def test_memory_is_used_again(tmp_path, database, monkeypatch):

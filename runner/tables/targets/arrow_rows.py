@@ -13,6 +13,7 @@ from pathlib import Path
 from struct import iter_unpack
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from runner.errors import AbortedError
 from runner.luajit import address_of, compiled
 from runner.tables.database import Database
 from runner.tables.field_types import FieldKind
@@ -66,16 +67,20 @@ def with_typed_query(
 
         duckdb.load_relations()
 
-        database.connection.register(_RELATION, parsed)
         try:
-            return use(f"FROM {_RELATION}")
+            database.connection.register(_RELATION, parsed)
+            result = use(f"FROM {_RELATION}")
+            if parsed.are_all_given and AbortedError.of_signal is None:
+                return result
         except duckdb.Error:
             if parsed.failure is None:
                 raise
-            if not isinstance(parsed.failure, Exception):
-                raise parsed.failure from None
         finally:
             database.connection.unregister(_RELATION)
+        if AbortedError.of_signal is not None:
+            raise AbortedError(AbortedError.of_signal)
+        if not isinstance(parsed.failure, Exception | None):
+            raise parsed.failure
     cells = ", ".join(f"{typed_cell(each)} AS {name(each.name)}" for each in columns)
     return with_query_rows(rows, lambda read: use(f"SELECT {cells} FROM {read}"))
 
@@ -95,8 +100,8 @@ def _parsed(rows: Path, columns: Sequence[TypedColumn]) -> ArrowRows | None:
     ]
     parse = parser(
         bytes(sign for sign, _ in types),
-        bytes(each.precision for each in columns),
-        bytes(each.scale for each in columns),
+        bytes(each.precision if each.is_decimal else 0 for each in columns),
+        bytes(each.scale if each.is_decimal else 0 for each in columns),
     )
     return ArrowRows(formats, lambda: _batches(rows, len(columns), parse))
 
