@@ -56,11 +56,11 @@ def command_for(file: Path | str, verb: str, *options: str, target: str | None) 
 
     Args:
         file: The job.
-        verb: What to do with it.
+        verb: What to do with it: `run`, `org pull`.
         options: Further words.
         target: Which of its targets; None: it has one connection.
     """
     import shlex  # noqa: PLC0415 - not every start needs it
 
     named = ("--target", target) if target else ()
-    return shlex.join(["runner", verb, str(file), *named, *options])
+    return shlex.join(["runner", *verb.split(), str(file), *named, *options])

@@ -8,6 +8,7 @@ from typing import Annotated
 from runner.cli.declare import Argument
 from runner.cli.terminal import echo
 from runner.errors import UsageError
+from runner.wording import command_for
 
 EXAMPLES = """\
 runner init jobs/accounts.yaml
@@ -45,4 +46,5 @@ def init(
     except OSError as error:
         raise UsageError(f"{error.filename} cannot be written: {error.strerror}.") from error
     echo(f"Wrote {file}, {test.name} and their schemas for completion in editors.")
-    echo(f"Next: edit {file}, then `runner validate {file}` and `runner test {file}`.")
+    check, try_it = (command_for(file, verb, target=None) for verb in ("validate", "test"))
+    echo(f"Next: edit {file}, then `{check}` and `{try_it}`.")

@@ -8,6 +8,7 @@ from typing import Annotated
 
 from runner.cli.declare import Argument, Option
 from runner.cli.terminal import echo
+from runner.wording import command_for
 
 
 class SchemaName(StrEnum):
@@ -82,6 +83,6 @@ def _of_org(name: SchemaName, job: Path) -> str:
     if lock is None:
         raise UsageError(
             f"There is no {LOCK_NAME} beside {job} or above it.",
-            hint=f"Write it with `runner org pull {job}`.",
+            hint=f"Write it with `{command_for(job, 'org pull', target=None)}`.",
         )
     return job_schema(read_lock(lock))

@@ -13,6 +13,7 @@ from runner.cli.settings import AllowHost, AllowOutside, permissions, user_state
 from runner.cli.terminal import Exit, echo
 from runner.diagnostics import Diagnostic, Severity
 from runner.errors import ExitCode
+from runner.wording import command_for
 
 if TYPE_CHECKING:
     from runner.job.permissions import Permissions
@@ -55,10 +56,11 @@ def validate(
     invalid = any(each.severity is Severity.ERROR for each in found)
     code = ExitCode.INVALID if invalid else ExitCode.DONE
     if without_lock and output is FindingsOutput.TEXT and not quiet and not in_ci():
-        names = without_lock[0] if len(without_lock) == 1 else "JOB…"
+        one = command_for(without_lock[0], "org pull", target=None)
+        command = one if len(without_lock) == 1 else "runner org pull JOB…"
         echo(
             "note: fields and objects were not compared with the org's. After "
-            f"`runner org pull {names}`, validate does it without the org.",
+            f"`{command}`, validate does it without the org.",
             err=True,
         )
     tell_ci_findings("validate", found, files, output, code)

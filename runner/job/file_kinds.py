@@ -10,6 +10,7 @@ from msgspec import Struct
 from runner.diagnostics import Diagnostic
 from runner.job.documents import OTHER_KIND
 from runner.job.yaml.document import Document
+from runner.wording import command_for
 
 
 class _Kind(Struct, frozen=True):
@@ -21,8 +22,8 @@ class _Kind(Struct, frozen=True):
 
 
 _KINDS = {
-    "job": _Kind("a job", frozenset({"tasks"}), "`runner run {file}` runs it"),
-    "test": _Kind("a test file", frozenset({"tests"}), "`runner test {file}` runs it"),
+    "job": _Kind("a job", frozenset({"tasks"}), "`{run}` runs it"),
+    "test": _Kind("a test file", frozenset({"tests"}), "`{test}` runs it"),
     "org": _Kind(
         "an org file",
         frozenset({"objects", "seed", "users", "queues", "currencies", "apps", "faults"}),
@@ -55,11 +56,12 @@ def other_kind(document: Document, wanted: str) -> Diagnostic | None:
         key = next((each for each in document.values if each in other.keys), None)
         if key is not None:
             file = document.origin.file
+            run, test = (command_for(file, each, target=None) for each in ("run", "test"))
             return document.origin.diagnose(
                 (key,),
                 OTHER_KIND,
                 f"{file.name} is {other.name}, not {kind.name}",
-                help=other.use.format(file=file),
+                help=other.use.format(file=file, run=run, test=test),
                 at_key=True,
             )
     return None

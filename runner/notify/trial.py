@@ -14,6 +14,7 @@ from runner.job.watched_files import WatchedFile
 from runner.notify.message import Happening, document_of
 from runner.notify.outbox import deliver, notification_of
 from runner.outcome import RunOutcome
+from runner.wording import command_for
 
 
 def send_test(file: Path, job: WatchedFile, warn: Callable[[str], None]) -> list[str]:
@@ -29,7 +30,8 @@ def send_test(file: Path, job: WatchedFile, warn: Callable[[str], None]) -> list
     """
     now = datetime.now(UTC)
     nothing = RunOutcome("", job.name, file.absolute(), now, now)
-    text = f"This is a test: somebody ran `runner check {file} --notify`. No job has run."
+    command = command_for(file, "check", "--notify", target=job.target)
+    text = f"This is a test: somebody ran `{command}`. No job has run."
     document = {
         **document_of(Happening(None, nothing, job.target, None), Notice(())),
         "event": "test",

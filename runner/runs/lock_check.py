@@ -19,6 +19,7 @@ from runner.job.model import AnyTask, Job, WriteTask
 from runner.job.source_query import SourceQuery
 from runner.salesforce.describe import Describes
 from runner.salesforce.org_lock import read_lock
+from runner.wording import command_for
 
 
 def lock_problems(job: Job, file: Path) -> tuple[Diagnostic, ...]:
@@ -82,7 +83,7 @@ def drift_problems(
     file = find_lock(job.file)
     if file is None:
         words = f"there is no {LOCK_NAME} beside this job or above it"
-        hint = f"Write it with `runner org pull {job.file.name}`."
+        hint = f"Write it with `{command_for(job.file, 'org pull', target=None)}`."
         raise JobError((job.origin.diagnose((), "lock/missing", words, help=hint),))
     lock = read_lock(file)
     if not lock.source and lock.org_id != org_id:

@@ -59,3 +59,11 @@ def test_what_watches_jobs_finds_nothing_to_watch_in_a_test_file(tmp_path):
     file = tmp_path / "a.test.yaml"
     file.write_text(TEST, encoding="utf-8")
     assert watched_file(file).expected_seconds is None
+
+
+def test_a_command_in_a_hint_can_be_pasted_into_a_shell(tmp_path):
+    file = tmp_path / "all accounts.yaml"
+    file.write_text(TEST, encoding="utf-8")
+    with pytest.raises(JobError) as caught:
+        load_connection(file)
+    assert caught.value.diagnostics[0].help == f"`runner test '{file}'` runs it"
