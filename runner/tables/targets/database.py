@@ -48,7 +48,7 @@ from runner.tables.targets.merging import FRESH, check_keys, key_column, said
 from runner.tables.targets.rest_rows import QueryColumn
 from runner.tables.targets.sql_tables import kept_columns, table_of
 from runner.tables.targets.table_steps import Steps, check_doubled, key_batches, name_of, steps_for
-from runner.tables.targets.target_state import TargetState
+from runner.tables.targets.target_state import TAKE_TURNS, TargetState
 from runner.tables.targets.warehouse import WAREHOUSES, takeover
 
 if TYPE_CHECKING:
@@ -150,7 +150,7 @@ def _write(
         else:
             _insert_all(link, steps.into, sent)
         changed = [_run(link, each) for each in steps.after]
-        for each in _last(steps, target, state):
+        for each in _last(steps, target, state, is_shared=link.dialect.name == "postgresql"):
             _run(link, each)
         if state is None:
             landing(Landing())
@@ -165,11 +165,15 @@ def _copy(link: Connection, table: Table, rows: TypedRows) -> None:
         postgresql.copy(driver, name_of(table), names, rows)
 
 
-def _last(steps: Steps, target: DatabaseTarget, state: TargetState | None) -> Iterator[str]:
-    """What is run after the rows."""
+def _last(
+    steps: Steps, target: DatabaseTarget, state: TargetState | None, *, is_shared: bool = False
+) -> Iterator[str]:
+    """What is run after the rows; `is_shared`: others may write to the database meanwhile."""
     if target.keeping.gone is not None:
         yield from steps.removals(target.keeping.gone)
     if state is not None:
+        if is_shared:
+            yield TAKE_TURNS
         yield from state.statements(target.table)
 
 

@@ -47,24 +47,32 @@ def marker(target: Target, job: str, task: str, org_id: str, run_id: str) -> Tar
         return None
     from runner.tables.targets.target_state import TargetState, keeps_state, table_name
 
-    if _duckdb_file(target) is None and not (keeps_state(target) and _may_create(target)):
+    if _duckdb_file(target) is None and not (keeps_state(target) and _may_keep_state(target)):
         return None
     now = datetime.now(UTC).isoformat()
     return TargetState(job, task, org_id, table_name(target), "", "", now, now, now, run_id)
 
 
-def _may_create(target: DatabaseTarget | FolderTarget) -> bool:
-    """Whether the user may create tables beside the target; who only adds rows often may not."""
+def _may_keep_state(target: DatabaseTarget | FolderTarget) -> bool:
+    """Whether the user may keep rows in a table beside the target; who only adds some may not."""
     if not isinstance(target, DatabaseTarget):
         return True
     from runner.tables.sql_connection import connect
+    from runner.tables.targets.target_state import STATE_TABLE
 
     with connect(target.url, StateError) as link:
         if link.dialect.name != "postgresql":
             return True
         schema = target.table.rpartition(".")[0]
         place = literal(schema) if schema else "current_schema()"
-        query = f"SELECT has_schema_privilege({place}, 'CREATE')"
+        # Another user may have made the table.
+        query = (
+            "SELECT has_schema_privilege(s.oid, 'CREATE') AND NOT EXISTS (SELECT FROM pg_class t"
+            f" WHERE t.relnamespace = s.oid AND t.relname = {literal(STATE_TABLE)} AND NOT"
+            " (has_table_privilege(t.oid, 'SELECT') AND has_table_privilege(t.oid, 'INSERT')"
+            " AND has_table_privilege(t.oid, 'DELETE')))"
+            f" FROM pg_namespace s WHERE s.nspname = {place}"
+        )
         asked = link.exec_driver_sql(query, execution_options={"no_parameters": True})
         return bool(asked.scalar())
 

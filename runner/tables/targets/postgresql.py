@@ -95,8 +95,11 @@ def put_in_place(
     schema, _, bare = target.table.rpartition(".")
     link.execute(f"DROP TABLE IF EXISTS {_quoted(schema, bare)}".encode())
     link.execute(f"ALTER TABLE {new} RENAME TO {name(bare)}".encode())
-    for each in state.statements(target.table) if state is not None else ():
-        link.execute(each.encode())
+    if state is not None:
+        from runner.tables.targets.target_state import TAKE_TURNS
+
+        for each in (TAKE_TURNS, *state.statements(target.table)):
+            link.execute(each.encode())
     link.commit()
 
 

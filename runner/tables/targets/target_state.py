@@ -28,6 +28,8 @@ from runner.wording import moment_of_row
 STATE_TABLE = "_sfrunner_state"
 KEEPING = ("sqlite", "postgresql")
 """Dialects whose tables keep their state."""
+TAKE_TURNS = "SELECT pg_advisory_xact_lock(8241994541209415781)"
+"""Run before the statements in PostgreSQL, where `IF NOT EXISTS` fails if two create the table."""
 _KEY = ("job", "task", "org_id", "target")
 _TARGET_OF = ("job", "task", "target")
 """One org at a time fills a target."""

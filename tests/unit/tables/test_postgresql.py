@@ -4,6 +4,7 @@
 import csv
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, suppress
 from datetime import UTC, date, datetime
 from decimal import Decimal
@@ -13,6 +14,7 @@ import pytest
 import sqlalchemy
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from runner.credentials import SecretReference
 from runner.errors import SourceError, StateError
@@ -230,6 +232,45 @@ def test_who_may_only_add_rows_adds_them_and_no_table_beside_them(
             deliver(rows, target, COLUMNS, keep_rows=True, state=state, landing=noted.append)
             (landing,) = noted
             assert has_landed(target, landing, "job", "task", "run") is None
+    finally:
+        database("DROP OWNED BY adder; DROP ROLE adder")
+    assert database("SELECT count(*) FROM cases") == [(6,)]
+
+
+@pytest.mark.parametrize("mode", [TableMode.APPEND, TableMode.REPLACE])
+def test_the_first_tables_of_a_schema_are_written_side_by_side(database, rows, mode):
+    """Each of the transactions would create the table of states."""
+    targets = [DatabaseTarget(REFERENCE, f"public.t{n}", mode) for n in range(6)]
+    state = marker(targets[0], "job", "task", "00D", "run")
+
+    def write(target):
+        own = replace(state, task=target.table, target=target.table)
+        deliver(rows, target, COLUMNS, keep_rows=True, state=own)
+
+    with ThreadPoolExecutor(len(targets)) as pool:
+        list(pool.map(write, targets))
+    assert database("SELECT count(*) FROM _sfrunner_state") == [(len(targets),)]
+
+
+def test_rows_are_added_beside_a_state_that_another_user_keeps(
+    database, rows, empty_postgres, monkeypatch
+):
+    """Such as who runs an incremental job on another table of the schema."""
+    target = DatabaseTarget(REFERENCE, "public.cases", TableMode.APPEND)
+    deliver(rows, target, COLUMNS, keep_rows=True, state=marker(target, "j", "t", "00D", "run"))
+    database("CREATE ROLE adder")
+    try:
+        database(
+            "GRANT USAGE, CREATE ON SCHEMA public TO adder; GRANT SELECT, INSERT ON cases TO adder"
+        )
+        monkeypatch.setenv("A_POSTGRESQL", f"{empty_postgres}&options=-crole%3Dadder")
+        state = marker(target, "other", "t", "00D", "run")
+        deliver(rows, target, COLUMNS, keep_rows=True, state=state)
+        assert state is None
+        database("GRANT SELECT, INSERT, DELETE ON _sfrunner_state TO adder")
+        state = marker(target, "other", "t", "00D", "run")
+        deliver(rows, target, COLUMNS, keep_rows=True, state=state)
+        assert state is not None
     finally:
         database("DROP OWNED BY adder; DROP ROLE adder")
     assert database("SELECT count(*) FROM cases") == [(6,)]
