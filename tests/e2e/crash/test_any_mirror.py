@@ -181,6 +181,7 @@ class World:
 
     def _finished(self, *words, kill_at):
         """Run a command; if it is killed, resume what it has begun, or run it again."""
+        before = self._last_run() if kill_at is not None else None
         ended = self._command(*words, kill_at=kill_at)
         if ended.code != STOPPED:
             return ended
@@ -189,10 +190,16 @@ class World:
             return resumed
         assert "nothing to resume" in resumed.out + resumed.err
         shown = self._command("show", "last", "-o", "json")
-        if shown.code == 0 and shown.document["exit_code"] is not None:
+        # A run that is killed at its first point is in no ledger.
+        if self._last_run() != before and shown.document["exit_code"] is not None:
             shown.code = shown.document["exit_code"]
             return shown
         return self._command(*words)
+
+    def _last_run(self):
+        """Its id; None if there is no run yet."""
+        shown = self._command("show", "last", "-o", "json")
+        return shown.document["run_id"] if shown.code == 0 else None
 
     def _command(self, *words, kill_at=None):
         return self._killer.run(*words, state=self._state, kill_at=kill_at)
