@@ -10,7 +10,7 @@ import platform
 import re
 import shutil
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from importlib import metadata
@@ -26,6 +26,7 @@ from runner.job.model import Connection, Environment, RetryPolicy
 from runner.runs.retention import RETENTION_DAYS
 from runner.runs.wiring import UserSettings, login_command, open_session
 from runner.state.paths import VARIABLE, StateFolder, own_root, user_state_at
+from runner.suggest import closest
 from runner.version import __version__
 from runner.wording import format_size
 
@@ -36,6 +37,8 @@ MOST_CLOCK_SECONDS = 60
 """A signed JWT that is further from the org's time may be refused: it is valid for minutes."""
 _FOR_DEVELOPERS = frozenset({"test", "bench"})
 _PACKAGE = re.compile(r"[A-Za-z0-9._-]+")
+_OWN = "SFRUNNER_"
+"""How the names of the runner's own variables begin."""
 _PROXIES = ("HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy", "NO_PROXY", "no_proxy")
 _CERTIFICATES = ("SSL_CERT_FILE", "SSL_CERT_DIR")
 
@@ -62,6 +65,7 @@ def examine(
     settings: UserSettings,
     environ: Mapping[str, str],
     job: tuple[Path, Connection] | None = None,
+    variables: Collection[str] = (),
 ) -> Iterator[Finding]:
     """Look at Python, extras, network settings, the state and, of a job, its org.
 
@@ -69,9 +73,11 @@ def examine(
         settings: The user's.
         environ: The environment's variables.
         job: A job file and its connection, to sign in to its org.
+        variables: Names of the runner's own variables.
     """
     yield Finding("runner", Level.GOOD, f"{__version__}, Python {platform.python_version()}")
     yield _extras()
+    yield from _misspelt(environ, variables)
     yield from _network(environ)
     yield from _state(settings.state, environ)
     if job is not None:
@@ -89,6 +95,18 @@ def _extras() -> Finding:
     if missing:
         text += f"; not installed: {', '.join(missing)} (pip install 'sfrunner[NAME]')"
     return Finding("extras", Level.GOOD, text)
+
+
+def _misspelt(environ: Mapping[str, str], known: Collection[str]) -> Iterator[Finding]:
+    """Variables that nobody reads, though their name is nearly one of the runner's."""
+    own = {name.removeprefix(_OWN): name for name in known}
+    for name in sorted(environ):
+        if name.startswith(_OWN) and name not in known:
+            meant = own.get(closest(name.removeprefix(_OWN), own) or "")
+            if meant is not None:
+                text = f"{name} is set, and not a variable of the runner"
+                hint = f"If a job does not name it, {meant} may be meant."
+                yield Finding("variables", Level.WARNING, text, hint)
 
 
 def _has(extra: str) -> bool:

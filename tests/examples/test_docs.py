@@ -18,6 +18,7 @@ from urllib.parse import unquote
 import pytest
 import yaml
 
+from runner.cli.doctor import variables
 from runner.errors import ExitCode
 from runner.job.documents import load_checked
 from runner.job.load import Readers, check_job
@@ -284,6 +285,7 @@ def test_every_variable_is_told_and_no_other():
     named = {name for f in files for name in re.findall(r"SFRUNNER_[A-Z_]+", f.read_text("utf-8"))}
     text = (REFERENCE / "environment.md").read_text(encoding="utf-8")
     assert set(re.findall(r"`(SFRUNNER_[A-Z_]+)`", text)) == named
+    assert variables() == named, "what `runner doctor` compares with"
 
 
 def test_the_layers_are_those_that_are_checked():
