@@ -20,9 +20,11 @@ from runner.engine.unknown_jobs import CLOCKS_DIFFER
 from runner.errors import OrgError, TransientError
 from runner.events import Noticed
 from runner.job.model import Api, Verb
+from runner.job.source_query import SourceQuery, is_source_query
 from runner.salesforce.bulk import ingest, query_jobs
 from runner.salesforce.bulk.ingest import IngestSpec
 from runner.salesforce.bulk.job import JobState
+from runner.salesforce.session import Session
 from runner.state.run_records import PartRecord, RunRecord, TaskRecord
 from runner.wording import counted
 
@@ -62,7 +64,9 @@ def _abort(context: Context, task: TaskRecord, line: PartRecord, run_id: str) ->
     Raises:
         TransientError: The org cannot be asked now.
     """
-    session, job_id = context.session, line.bulk_job_id
+    session, job_id = _session_of(context, task), line.bulk_job_id
+    if session is None:
+        return 0
     if task.verb == Verb.QUERY.value:
         job_ids = [job_id] if job_id and line.state in _AT_WORK else []
         abort = query_jobs.abort
@@ -83,6 +87,15 @@ def _abort(context: Context, task: TaskRecord, line: PartRecord, run_id: str) ->
         ended = replace(line, state=str(JobState.ABORTED))
         context.ledger.record_part(run_id, task.name, ended)
     return aborted
+
+
+def _session_of(context: Context, task: TaskRecord) -> Session | None:
+    """Of the org that a task was sent to; None: another one, which this run does not read from."""
+    now = next((each for each in context.job.tasks if each.name == task.name), None)
+    if isinstance(now, SourceQuery):
+        org = context.source_orgs.by_connection.get(now.connection)
+        return org.session if org is not None else None
+    return None if is_source_query(task.name) else context.session
 
 
 def _unrecorded(context: Context, task: TaskRecord, line: PartRecord) -> list[str]:

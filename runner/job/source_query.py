@@ -28,6 +28,11 @@ def query_name(write: str) -> str:
     return f"{write}.source"
 
 
+def is_source_query(name: str) -> bool:
+    """Whether a task of this name is such a query."""
+    return "." in name
+
+
 def names_query(source: object) -> TypeGuard[Mapping[str, Any]]:
     """Whether what is written in `from` is a query of another org."""
     return isinstance(source, Mapping) and "query" in source

@@ -391,3 +391,27 @@ def test_a_mask_key_that_is_not_there_or_short_stops_all(bench, prod, sandbox):
         said = "fewer than 16 characters" if key else "is empty"
         assert said in ended.out + ended.err
     assert sandbox.rows("SELECT Id FROM Account") == []
+
+
+def test_a_bulk_job_that_a_killed_run_left_is_aborted_in_its_own_org(bench, prod, sandbox):
+    """The Id may be that of another's job in the org that is written to."""
+    seed(prod)
+    jobs = "/services/data/v62.0/jobs/query"
+    prod.stall_jobs()
+    sandbox.stall_jobs()
+    others = {"operation": "query", "query": "SELECT Id FROM Account"}
+    assert sandbox.request("POST", jobs, json=others).status_code == 200
+    process = bench.begin("run", job(bench, "accounts", each="api: bulk"), "-v")
+    for line in process.stderr:
+        if "InProgress" in line:
+            break
+    process.kill()
+    process.communicate(timeout=60)
+    ended = bench.run("run", job(bench, "accounts", each="api: rest", more="api: rest"))
+    assert ended.code == 0, ended.err
+    found = [
+        [each["state"] for each in org.request("GET", jobs).json()["records"]]
+        for org in (prod, sandbox)
+    ]
+    assert found[0] == ["Aborted"]
+    assert found[1] in (["InProgress"], ["UploadComplete"])
