@@ -69,9 +69,12 @@ def _check(file: Path, is_whole: Callable[[bytes], bool]) -> None:
     except OSError as error:
         raise StateError(f"{file} cannot be read: {error.strerror}.") from error
     if end and not is_whole(end):
+        is_text = is_whole is not _is_whole_parquet
+        what = "may be cut off: its last line has no end" if is_text else "is cut off"
+        add = "If nothing is missing, end its last line. Otherwise put" if is_text else "Put"
         raise StateError(
-            f"{file} is cut off: its end is missing. The query was not run; nothing was written.",
-            hint="Put back a whole copy of it, or move it away to begin a new one.",
+            f"{file} {what}. The query was not run; nothing was written.",
+            hint=f"{add} back a whole copy of it, or move it away to begin a new one.",
         )
 
 
