@@ -147,7 +147,9 @@ def without(text: str, quoted: Iterable[str]) -> str:
     """
     for each in quoted:
         if each.lower() in text.lower():
-            text = re.sub(re.escape(each), MASK, text, flags=re.IGNORECASE)
+            # Some letters have two in lower case, which no pattern takes for the same.
+            forms = "|".join(map(re.escape, (each, each.lower())))
+            text = re.sub(forms, MASK, text, flags=re.IGNORECASE)
     return text
 
 

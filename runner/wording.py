@@ -9,6 +9,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 UNITS = ((10**9, "GB"), (10**6, "MB"), (10**3, "KB"))
+_WHOLE = 100
+"""From so many of a unit on, no decimals."""
 _MINUTE = 60
 
 
@@ -36,7 +38,8 @@ def format_size(number: int) -> str:
     """Bytes, in a unit that fits: `1.5 GB`."""
     for unit, word in UNITS:
         if number >= unit:
-            return f"{number / unit:.3g} {word}"
+            amount = number / unit
+            return f"{amount:,.0f} {word}" if amount >= _WHOLE else f"{amount:.3g} {word}"
     return f"{number} bytes"
 
 

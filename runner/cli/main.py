@@ -35,13 +35,13 @@ def main() -> None:
     if sys.argv[1:] == ["--version"]:
         from runner.version import __version__
 
-        sys.stdout.write(f"runner {__version__}\n")
+        _print(f"runner {__version__}")
         return
     from runner.cli.verbs import completed_verbs
 
     verbs = completed_verbs(os.environ)
     if verbs:
-        sys.stdout.write("\n".join(verbs) + "\n")
+        _print("\n".join(verbs))
         return
     import signal
 
@@ -62,6 +62,17 @@ def main() -> None:
     if code in {_INTERRUPTED, _TERMINATED}:
         _leave_at_once(code)
     sys.exit(code)
+
+
+def _print(text: str) -> None:
+    """Print what is answered before anything is imported."""
+    try:
+        sys.stdout.write(f"{text}\n")
+        sys.stdout.flush()
+    except OSError as error:
+        if not isinstance(error, BrokenPipeError):
+            sys.stderr.write(f"error: Standard output cannot be written: {error.strerror}.\n")
+        _leave_at_once(1)
 
 
 def _leave_at_once(code: int) -> NoReturn:

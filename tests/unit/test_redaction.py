@@ -8,7 +8,7 @@ from urllib.parse import quote
 import pytest
 
 from runner.credentials import Secret
-from runner.redaction import forget_secret, redacted, register_secret, secret_pattern
+from runner.redaction import forget_secret, redacted, register_secret, secret_pattern, without
 
 TEXT = "00D5g00000ABCDE!AQ.canary/form+0001"
 HEADERS = f"GET / HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {TEXT}\r\nAccept: */*\r\n\r\n"
@@ -150,3 +150,7 @@ def test_a_secret_that_opens_nothing_any_more_is_forgotten_and_what_contains_it(
     forget_secret(gone)
     forget_secret("")
     assert redacted(f"Bearer {gone} {kept}") == f"Bearer {gone} ***"
+
+
+def test_a_value_is_found_in_lower_case_though_it_has_more_letters_there():
+    assert without("duplicate: i̇stanbul, İSTANBUL", ["İstanbul"]) == "duplicate: ***, ***"

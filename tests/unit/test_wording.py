@@ -5,7 +5,16 @@ from runner.wording import counted, duration, format_size, shortened
 
 @pytest.mark.parametrize(
     ("size", "words"),
-    [(999, "999 bytes"), (1_500, "1.5 KB"), (2_340_000, "2.34 MB"), (21 * 10**9, "21 GB")],
+    [
+        (999, "999 bytes"),
+        (1_500, "1.5 KB"),
+        (2_340_000, "2.34 MB"),
+        (21 * 10**9, "21 GB"),
+        (2_048 * 10**9, "2,048 GB"),
+        (99_960_000, "100 MB"),
+        (999_999, "1,000 KB"),
+        (0, "0 bytes"),
+    ],
 )
 def test_sizes_are_readable(size, words):
     assert format_size(size) == words

@@ -159,3 +159,8 @@ def test_a_full_standard_output_is_told(bench, org):
         process = bench.start("show", "-o", "json", stdout=full)
         _, err = process.communicate(timeout=60)
     assert (process.returncode, json.loads(err)["exit_code"]) == (1, 1)
+    with open("/dev/full", "w") as full:  # noqa: PTH123
+        process = bench.start("--version", stdout=full)
+        _, err = process.communicate(timeout=60)
+    said = "error: Standard output cannot be written: No space left on device.\n"
+    assert (process.returncode, err) == (1, said)
