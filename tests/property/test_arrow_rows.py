@@ -171,6 +171,21 @@ def test_another_form_is_left_to_sql(tmp_path, database, content):
     assert len(asked) > 1
 
 
+def test_a_record_of_megabytes_is_left_to_sql(tmp_path, database, monkeypatch):
+    """The memory that it needs here is six times its size, in each thread of DuckDB."""
+    made = []
+    monkeypatch.setattr(
+        arrow_rows, "bytearray", lambda size: made.append(size) or bytearray(size), raising=False
+    )
+    columns = COLUMNS[:2]
+    for size, is_short in ((100_000, True), (6_000_000, False)):
+        file = write(tmp_path, [("a", ""), ("b" * size, "")], columns)
+        found, is_parsed = read(database, file, columns)
+        assert is_parsed == is_short
+        assert found[1][1][0] == "b" * size
+    assert max(made) < 30_000_000
+
+
 def test_two_columns_of_one_name_are_left_to_sql(tmp_path, database):
     columns = TypedColumn("Text", FieldKind.TEXT), TypedColumn("text", FieldKind.TEXT)
     file = write(tmp_path, [("a", "b")], columns)

@@ -30,6 +30,8 @@ _PAYS_FROM = 50_000_000
 """Bytes; for fewer, loading what of DuckDB reads Arrow takes longer than it saves."""
 _READ_BYTES = 500_000
 """Each batch costs DuckDB and this module some 0.1 ms."""
+_LONGEST_RECORD = 2_000_000
+"""Bytes; columns need room for several times what is read, which no limit of DuckDB counts."""
 _RELATION = "parsed_rows"
 _TEXT = 0, "u"
 _TYPES = {
@@ -131,6 +133,8 @@ def _batches(rows: Path, columns: int, parse: Callable[..., Any]) -> Iterator[Ba
             count, used, places = found
             if used:
                 yield Batch(count, _columns(places, start), partial(free.append, memory))
+            elif size > _LONGEST_RECORD:
+                raise _RareError
             else:
                 free.append(memory)
                 window.widen()
