@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import errno
 import os
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
@@ -68,7 +69,8 @@ def atomic_write(path: Path, mode: int | None = None) -> Iterator[Path]:
     """Give a temporary file beside `path` that replaces it when the block ends.
 
     If the block raises, `path` is left as it was, and the temporary file is deleted. A missing
-    folder is created.
+    folder is created. A symbolic link stays one, and what it leads to is replaced; a device or a
+    pipe, such as /dev/null, gets the content.
 
     Args:
         path: The file.
@@ -77,6 +79,11 @@ def atomic_write(path: Path, mode: int | None = None) -> Iterator[Path]:
     Raises:
         StorageError: The folder or the file cannot be written.
     """
+    if is_device(path):
+        with _content_for(path) as temporary:
+            yield temporary
+        return
+    path = real_path(path)
     temporary = temporary_path(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -95,6 +102,32 @@ def atomic_write(path: Path, mode: int | None = None) -> Iterator[Path]:
         raise  # what the block reads from may fail too, which is not about this file
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def is_device(path: Path) -> bool:
+    """Whether a path, or what it links to, is written to and not replaced: a device or a pipe."""
+    try:
+        mode = path.stat().st_mode
+    except OSError:
+        return False
+    return stat.S_ISCHR(mode) or stat.S_ISFIFO(mode)
+
+
+@contextmanager
+def _content_for(device: Path) -> Iterator[Path]:
+    """A temporary file whose content the device gets when the block ends."""
+    import shutil  # noqa: PLC0415 - not every start needs it
+    import tempfile  # noqa: PLC0415 - same
+
+    with tempfile.TemporaryDirectory() as folder:
+        temporary = Path(folder, "content")
+        temporary.touch(PRIVATE_FILE)
+        yield temporary
+        try:
+            with temporary.open("rb") as read, device.open("wb") as write:
+                shutil.copyfileobj(read, write)
+        except OSError as error:
+            raise unwritable(device, error) from error
 
 
 def atomic_text(path: Path, text: str) -> None:
@@ -118,7 +151,7 @@ def write_private(path: Path, text: str, mode: int = PRIVATE_FILE) -> None:
     Raises:
         StorageError: The folder is missing, read-only or full.
     """
-    path = Path(os.path.realpath(path))
+    path = real_path(path)
     if not path.parent.is_dir():
         raise unwritable(path, FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT)))
     with atomic_write(path, mode) as temporary:

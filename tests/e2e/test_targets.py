@@ -1,6 +1,8 @@
 """One job, several orgs: state, locks, history and tasks are those of the chosen target."""
 
 import json
+import os
+import subprocess
 from dataclasses import replace
 
 import pytest
@@ -219,3 +221,37 @@ def test_a_target_that_is_cut_off_is_refused_before_the_query_is_run(bench, org)
         in ended.err + ended.out
     )
     assert (bench.folder / "a.csv").read_text() == '"Id","Name"\n"001","cut'
+
+
+def test_a_link_stays_one_and_a_pipe_gets_the_rows(bench, org):
+    org.create("Account", Name="Acme")
+    real, link = bench.write("real.csv", "old"), bench.folder / "link.csv"
+    link.symlink_to("real.csv")
+    (bench.folder / "parts").mkdir()
+    (bench.folder / "folder").symlink_to("parts")
+    os.mkfifo(bench.folder / "pipe.csv")
+    query = "query: SELECT Name FROM Account"
+    job = bench.job(f"""
+- {{name: a, {query}, to: link.csv}}
+- {{name: b, {query}, to: {{folder: folder, format: csv}}}}
+- {{name: c, {query}, to: pipe.csv}}
+""")
+    with subprocess.Popen(["cat", "pipe.csv"], cwd=bench.folder, stdout=subprocess.PIPE) as reader:
+        assert bench.run("run", job).code == 0
+        read, _ = reader.communicate()
+    rows = b'"Name"\n"Acme"\n'
+    assert real.read_bytes() == link.read_bytes() == read == rows
+    assert link.is_symlink()
+    assert (bench.folder / "folder").is_symlink()
+    assert [each.name for each in bench.folder.glob("parts/*")] != []
+    assert (bench.folder / "pipe.csv").is_fifo()
+
+
+def test_no_rows_are_added_to_a_pipe(bench, org):
+    os.mkfifo(bench.folder / "pipe.csv")
+    job = bench.job(
+        "- {name: a, query: SELECT Id FROM Account, to: {file: pipe.csv, mode: append}}"
+    )
+    ended = bench.run("run", job)
+    assert ended.code == 1
+    assert "pipe.csv is no file, so it has no rows to keep." in ended.err + ended.out

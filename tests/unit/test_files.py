@@ -4,6 +4,7 @@ import stat
 import subprocess
 import sys
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 
 import pytest
@@ -225,6 +226,45 @@ def test_a_symbolic_link_stays_one(tmp_path):
     write_private(link, "new")
     assert link.is_symlink()
     assert real.read_text() == "new"
+
+
+def test_what_a_link_leads_to_is_replaced(tmp_path):
+    real, link, loose = tmp_path / "real.csv", tmp_path / "out" / "link.csv", tmp_path / "loose"
+    real.write_text("old")
+    link.parent.mkdir()
+    link.symlink_to("../real.csv")
+    loose.symlink_to("made/later.csv")
+    for path in (link, loose):
+        with atomic_write(path) as temporary:
+            temporary.write_text("new")
+        assert path.is_symlink()
+    assert real.read_text() == (tmp_path / "made" / "later.csv").read_text() == "new"
+    assert {each.name for each in tmp_path.iterdir()} == {"real.csv", "out", "loose", "made"}
+    assert [each.name for each in link.parent.iterdir()] == ["link.csv"]
+
+
+def test_a_pipe_gets_the_content_and_stays_one(tmp_path):
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    with ThreadPoolExecutor(1) as readers:
+        read = readers.submit(pipe.read_bytes)
+        with atomic_write(pipe) as temporary:
+            temporary.write_bytes(b"x" * 200_000)
+        assert read.result() == b"x" * 200_000
+    assert pipe.is_fifo()
+    assert [each.name for each in tmp_path.iterdir()] == ["pipe"]
+
+
+def test_a_pipe_whose_reader_leaves_is_named(tmp_path):
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    with ThreadPoolExecutor(1) as readers:
+        readers.submit(lambda: pipe.open("rb").close())
+        with (
+            pytest.raises(StateError, match="pipe cannot be written: Broken pipe"),
+            atomic_write(pipe) as temporary,
+        ):
+            temporary.write_bytes(b"x" * 2_000_000)
 
 
 def test_a_missing_folder_is_told(tmp_path):

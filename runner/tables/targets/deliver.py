@@ -16,7 +16,7 @@ from threading import Lock, Thread
 from typing import TYPE_CHECKING
 
 from runner.errors import StateError
-from runner.files import Stamp, atomic_write, replace, unwritable
+from runner.files import Stamp, atomic_write, is_device, real_path, replace, unwritable
 from runner.job.endpoints import (
     STANDARD_STREAM,
     Compression,
@@ -68,7 +68,7 @@ def deliver(  # noqa: PLR0913 - rows and a place, and what goes with them
     Raises:
         StateError: The target cannot be written, or cannot represent a value.
     """
-    if isinstance(target, FileTarget) and not keep_rows and _is_plain_file(target):
+    if isinstance(target, FileTarget) and not keep_rows and _is_movable(target):
         _move(rows, target.path)
         return ()
     notes: tuple[str, ...] | None
@@ -249,16 +249,17 @@ def _to_standard_output(file: Path) -> None:
         raise unwritable(Path("Standard output"), error) from error
 
 
-def _is_plain_file(target: FileTarget) -> bool:
-    """Whether the rows already are the target's file."""
+def _is_movable(target: FileTarget) -> bool:
+    """Whether the rows already are the target's file, which they can be renamed to."""
     is_local = target.url is None and target.path != STANDARD_STREAM
-    if target.mode is not TableMode.REPLACE or not is_local:
+    if target.mode is not TableMode.REPLACE or not is_local or is_device(target.path):
         return False
     return target.shape.compression is Compression.NONE and is_plain(target.shape)
 
 
 def _move(rows: Path, to: Path) -> None:
     """Rename the rows into place, or copy them to another disk."""
+    to = real_path(to)
     try:
         to.parent.mkdir(parents=True, exist_ok=True)
         rows.chmod(0o666 & ~_umask())

@@ -16,6 +16,7 @@ from runner.files import (
     Stamp,
     delete_strays,
     exchange,
+    real_path,
     recover,
     sync,
     sync_folder,
@@ -191,6 +192,7 @@ def _check_replaceable(folder: Path, ending: str) -> None:
 
 @contextmanager
 def _atomic_folder(folder: Path) -> Iterator[Path]:
+    folder = real_path(folder)
     beside, old = temporary_path(folder), temporary_path(folder, "old")
     recover(folder, "old")
     delete_strays(folder)

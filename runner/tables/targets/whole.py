@@ -11,6 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from runner.errors import StateError
+from runner.files import is_device
 from runner.job.endpoints import (
     Compression,
     DatabaseTarget,
@@ -52,6 +53,11 @@ def _check_sqlite(target: DatabaseTarget) -> None:
 
 def _check_file(target: FileTarget) -> None:
     shape = target.shape
+    if is_device(target.path):
+        raise StateError(
+            f"{target.path} is no file, so it has no rows to keep.",
+            hint="Remove `mode` from `to`, or name a file.",
+        )
     if shape.format is FileFormat.PARQUET:
         _check(target.path, _is_whole_parquet)
     elif shape.compression is Compression.NONE:
