@@ -254,4 +254,4 @@ def test_no_rows_are_added_to_a_pipe(bench, org):
     )
     ended = bench.run("run", job)
     assert ended.code == 1
-    assert "pipe.csv is no file, so it has no rows to keep." in ended.err + ended.out
+    assert "pipe.csv is not a file, so it has no rows to keep." in ended.err + ended.out

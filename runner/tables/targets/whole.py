@@ -55,7 +55,7 @@ def _check_file(target: FileTarget) -> None:
     shape = target.shape
     if is_device(target.path):
         raise StateError(
-            f"{target.path} is no file, so it has no rows to keep.",
+            f"{target.path} is not a file, so it has no rows to keep.",
             hint="Remove `mode` from `to`, or name a file.",
         )
     if shape.format is FileFormat.PARQUET:
