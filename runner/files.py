@@ -124,10 +124,19 @@ def _content_for(device: Path) -> Iterator[Path]:
         temporary.touch(PRIVATE_FILE)
         yield temporary
         try:
-            with temporary.open("rb") as read, device.open("wb") as write:
+            with temporary.open("rb") as read, open(device, "wb", opener=_at_once) as write:
                 shutil.copyfileobj(read, write)
         except OSError as error:
+            if error.errno == errno.ENXIO:
+                error.strerror = "no program reads it"
             raise unwritable(device, error) from error
+
+
+def _at_once(path: str, flags: int) -> int:
+    """Open without waiting, for hours perhaps, until another program opens a pipe to read it."""
+    opened = os.open(path, flags | os.O_NONBLOCK)
+    os.set_blocking(opened, True)
+    return opened
 
 
 def atomic_text(path: Path, text: str) -> None:
