@@ -68,9 +68,8 @@ def sync_all(folder: Path) -> None:
 def atomic_write(path: Path, mode: int | None = None) -> Iterator[Path]:
     """Give a temporary file beside `path` that replaces it when the block ends.
 
-    If the block raises, `path` is left as it was, and the temporary file is deleted. A missing
-    folder is created. A symbolic link stays one, and what it leads to is replaced; a device or a
-    pipe, such as /dev/null, gets the content.
+    If the block raises, `path` is left as it was. A missing folder is created. A symbolic link
+    stays one, and what it leads to is replaced; a device or a pipe gets the content.
 
     Args:
         path: The file.
@@ -80,7 +79,9 @@ def atomic_write(path: Path, mode: int | None = None) -> Iterator[Path]:
         StorageError: The folder or the file cannot be written.
     """
     if is_device(path):
-        with _content_for(path) as temporary:
+        from runner.devices import content_for  # noqa: PLC0415 - few paths are
+
+        with content_for(path) as temporary:
             yield temporary
         return
     path = real_path(path)
@@ -113,32 +114,6 @@ def is_device(path: Path) -> bool:
     return stat.S_ISCHR(mode) or stat.S_ISFIFO(mode)
 
 
-@contextmanager
-def _content_for(device: Path) -> Iterator[Path]:
-    """A temporary file whose content the device gets when the block ends."""
-    import shutil  # noqa: PLC0415 - not every start needs it
-    import tempfile  # noqa: PLC0415 - same
-
-    with tempfile.TemporaryDirectory() as folder:
-        temporary = Path(folder, "content")
-        temporary.touch(PRIVATE_FILE)
-        yield temporary
-        try:
-            with temporary.open("rb") as read, open(device, "wb", opener=_at_once) as write:
-                shutil.copyfileobj(read, write)
-        except OSError as error:
-            if error.errno == errno.ENXIO:
-                error.strerror = "no program reads it"
-            raise unwritable(device, error) from error
-
-
-def _at_once(path: str, flags: int) -> int:
-    """Open without waiting, for hours perhaps, until another program opens a pipe to read it."""
-    opened = os.open(path, flags | os.O_NONBLOCK)
-    os.set_blocking(opened, True)
-    return opened
-
-
 def atomic_text(path: Path, text: str) -> None:
     """Write a text file atomically, as UTF-8; a missing folder is created.
 
@@ -154,8 +129,6 @@ def atomic_text(path: Path, text: str) -> None:
 
 def write_private(path: Path, text: str, mode: int = PRIVATE_FILE) -> None:
     """Write a small file for its owner only, atomically, as UTF-8; its folder must exist.
-
-    A symbolic link stays a link: the file it points to is replaced.
 
     Raises:
         StorageError: The folder is missing, read-only or full.

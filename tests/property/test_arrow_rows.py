@@ -1,6 +1,5 @@
 """Rows that the compiled function parses are those that SQL gives, of the same types."""
 
-import csv
 from decimal import Decimal
 from itertools import count
 
@@ -20,6 +19,7 @@ from runner.tables.targets.column_types import TypedColumn
 from runner.tables.targets.file import write_file
 from runner.tables.targets.rest_rows import QueryColumn
 from tests.luajit_choice import compile_always, compile_never
+from tests.property.bulk_files import bulk_file
 
 pytestmark = pytest.mark.skipif(not can_compile(), reason="no LuaJIT")
 COLUMNS = (
@@ -83,15 +83,6 @@ def _few_bytes_at_a_time(monkeypatch):
     monkeypatch.setattr(arrow_rows, "_READ_BYTES", 150)
 
 
-def write(folder, rows, columns=COLUMNS):
-    file = folder / "rows.csv"
-    with file.open("w", encoding="utf-8", newline="") as stream:
-        writer = csv.writer(stream, lineterminator="\n", quoting=csv.QUOTE_ALL)
-        writer.writerow([each.name for each in columns])
-        writer.writerows(rows)
-    return file
-
-
 def read(database, file, columns=COLUMNS):
     """The types and values, or the kind of error; and whether all was parsed."""
     asked = []
@@ -121,7 +112,7 @@ def by_sql(database, file, columns=COLUMNS):
 )
 @given(st.lists(st.tuples(*PLAIN), max_size=12))
 def test_both_ways_give_the_same(tmp_path, database, rows):
-    file = write(tmp_path, rows)
+    file = bulk_file(tmp_path, rows, COLUMNS)
     found, is_parsed = read(database, file)
     assert found == by_sql(database, file)
     assert is_parsed
@@ -132,7 +123,7 @@ def test_both_ways_give_the_same(tmp_path, database, rows):
 )
 def test_a_rare_value_is_left_to_sql(tmp_path, database, name, cell):
     column = next(each for each in COLUMNS if each.name == name)
-    file = write(tmp_path, [("",)] * 200 + [(cell,)] + [("",)] * 200, [column])
+    file = bulk_file(tmp_path, [("",)] * 200 + [(cell,)] + [("",)] * 200, [column])
     found, is_parsed = read(database, file, [column])
     assert found == by_sql(database, file, [column])
     assert not is_parsed
@@ -179,7 +170,7 @@ def test_a_record_of_megabytes_is_left_to_sql(tmp_path, database, monkeypatch):
     )
     columns = COLUMNS[:2]
     for size, is_short in ((100_000, True), (6_000_000, False)):
-        file = write(tmp_path, [("a", ""), ("b" * size, "")], columns)
+        file = bulk_file(tmp_path, [("a", ""), ("b" * size, "")], columns)
         found, is_parsed = read(database, file, columns)
         assert is_parsed == is_short
         assert found[1][1][0] == "b" * size
@@ -188,7 +179,7 @@ def test_a_record_of_megabytes_is_left_to_sql(tmp_path, database, monkeypatch):
 
 def test_two_columns_of_one_name_are_left_to_sql(tmp_path, database):
     columns = TypedColumn("Text", FieldKind.TEXT), TypedColumn("text", FieldKind.TEXT)
-    file = write(tmp_path, [("a", "b")], columns)
+    file = bulk_file(tmp_path, [("a", "b")], columns)
     assert not read(database, file, columns)[1]
 
 
@@ -196,7 +187,7 @@ def test_two_columns_of_one_name_are_left_to_sql(tmp_path, database):
 def test_a_parquet_file_is_the_same_both_ways(tmp_path, database, number):
     known = QueryColumn("Text"), QueryColumn("Price", FieldKind.NUMBER, 18, 2)
     columns = TypedColumn("Text", FieldKind.TEXT), TypedColumn("Price", FieldKind.NUMBER, 18, 2)
-    rows = write(tmp_path, [("Größe", "1.5")] * 50 + [("", number)], columns)
+    rows = bulk_file(tmp_path, [("Größe", "1.5")] * 50 + [("", number)], columns)
     files = tmp_path / "parsed.parquet", tmp_path / "sql.parquet"
     write_file(rows, files[0], FileShape(FileFormat.PARQUET), known)
     with pytest.MonkeyPatch.context() as patch:
@@ -217,7 +208,7 @@ def test_ctrl_c_while_rows_are_parsed_is_no_error_of_the_engine(tmp_path, databa
         raise KeyboardInterrupt
 
     monkeypatch.setattr(arrow_rows, "_memory", interrupt)
-    file = write(tmp_path, [("a",)], COLUMNS[:1])
+    file = bulk_file(tmp_path, [("a",)], COLUMNS[:1])
     with pytest.raises(KeyboardInterrupt):
         read(database, file, COLUMNS[:1])
     assert database.connection.execute("SELECT 1").fetchall() == [(1,)]
@@ -230,7 +221,7 @@ def test_a_signal_while_rows_are_parsed_ends_the_run(tmp_path, database, monkeyp
 
     monkeypatch.setattr(AbortedError, "of_signal", None)
     monkeypatch.setattr(arrow_rows, "_memory", interrupt)
-    file = write(tmp_path, [("a",)], COLUMNS[:1])
+    file = bulk_file(tmp_path, [("a",)], COLUMNS[:1])
     with pytest.raises(AbortedError):
         read(database, file, COLUMNS[:1])
 
@@ -240,7 +231,7 @@ def test_a_signal_while_rows_are_parsed_ends_the_run(tmp_path, database, monkeyp
 def test_rows_after_an_error_in_a_callback_are_not_lost(
     tmp_path, database, monkeypatch, call, is_lost
 ):
-    file = write(tmp_path, [(f"{number}",) for number in range(500)], COLUMNS[:1])
+    file = bulk_file(tmp_path, [(f"{number}",) for number in range(500)], COLUMNS[:1])
     expected = by_sql(database, file, COLUMNS[:1])
     calls = count(1)
 
@@ -265,7 +256,7 @@ def test_rows_after_an_error_in_a_callback_are_not_lost(
 
 def test_a_number_of_hundreds_of_digits_is_text_both_ways(tmp_path, database):
     columns = TypedColumn("Sum", FieldKind.NUMBER, 301), COLUMNS[0]
-    file = write(tmp_path, [("1E300", "a"), ("", "b")], columns)
+    file = bulk_file(tmp_path, [("1E300", "a"), ("", "b")], columns)
     found, is_parsed = read(database, file, columns)
     assert found == by_sql(database, file, columns)
     assert is_parsed
@@ -276,7 +267,7 @@ def test_memory_is_used_again(tmp_path, database, monkeypatch):
     monkeypatch.setattr(
         arrow_rows, "bytearray", lambda size: made.append(size) or bytearray(size), raising=False
     )
-    file = write(tmp_path, [(f"{number}",) for number in range(5_000)], COLUMNS[:1])
+    file = bulk_file(tmp_path, [(f"{number}",) for number in range(5_000)], COLUMNS[:1])
     (_, values), is_parsed = read(database, file, COLUMNS[:1])
     assert is_parsed
     assert values == [(f"{number}",) for number in range(5_000)]

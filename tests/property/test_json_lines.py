@@ -1,7 +1,5 @@
 """Lines of JSON by the compiled function are those that SQL writes, byte for byte."""
 
-import csv
-
 import pytest
 from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
@@ -14,6 +12,7 @@ from runner.tables.targets.file import write_file
 from runner.tables.targets.json_lines import write_json_lines
 from runner.tables.targets.rest_rows import QueryColumn
 from tests.luajit_choice import compile_always, compile_never
+from tests.property.bulk_files import bulk_file
 from tests.short_form import sampled
 
 pytestmark = pytest.mark.skipif(not can_compile(), reason="no LuaJIT")
@@ -50,15 +49,6 @@ RARE = ("\x01", "\x1f", "\x0b", "x\x1e")
 PLAIN = sampled(40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
-def bulk_file(folder, rows, columns=COLUMNS):
-    file = folder / "rows.csv"
-    with file.open("w", encoding="utf-8", newline="") as stream:
-        writer = csv.writer(stream, lineterminator="\n", quoting=csv.QUOTE_ALL)
-        writer.writerow([each.name for each in columns])
-        writer.writerows(rows)
-    return file
-
-
 def by_sql(folder, rows, columns=COLUMNS):
     with pytest.MonkeyPatch.context() as patch:
         compile_never(patch)
@@ -75,7 +65,7 @@ def _few_bytes_at_a_time(monkeypatch):
 @PLAIN
 @given(st.lists(st.tuples(*CELLS), max_size=12))
 def test_both_ways_write_the_same(tmp_path, rows):
-    file = bulk_file(tmp_path, rows)
+    file = bulk_file(tmp_path, rows, COLUMNS)
     assert write_json_lines(file, tmp_path / "out.jsonl", COLUMNS)
     assert (tmp_path / "out.jsonl").read_bytes() == by_sql(tmp_path, file)
 
