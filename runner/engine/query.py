@@ -226,8 +226,8 @@ class _Query:
     """One query, its binds replaced."""
 
     def __init__(self, task: QueryTask, context: Context, folder: Path) -> None:
-        self.task = self._task = task
-        self.context = self._context = context
+        self.task = task
+        self.context = context
         self._deadline = context.deadline(task)
         self._selection = selection(task.soql)
         self._soqls = self._bound(folder)
@@ -249,23 +249,23 @@ class _Query:
 
     def _bound(self, folder: Path) -> list[str]:
         """The query with its values; several if a list is too long for one, none if it is empty."""
-        if not self._context.params and not self._task.lists:
-            return [self._task.soql]
-        over_rest = self._task.api is Api.REST or not self._selection.is_flat
-        bounds = " " * _LONGEST_BOUNDS if self._task.since else ""
+        if not self.context.params and not self.task.lists:
+            return [self.task.soql]
+        over_rest = self.task.api is Api.REST or not self._selection.is_flat
+        bounds = " " * _LONGEST_BOUNDS if self.task.since else ""
         fits = _fits_with(bounds, fits_url if over_rest else _fits_bulk)
-        params = {**self._context.params, **values_of_lists(self._task, self._context, folder)}
-        return bound_queries(self._task.soql, params, fits)
+        params = {**self.context.params, **values_of_lists(self.task, self.context, folder)}
+        return bound_queries(self.task.soql, params, fits)
 
     def also(self, task: QueryTask, to: Path) -> int:
         """Fetch the rows of another query of this task into a file; how many there are."""
-        other = _Query(task, self._context, to.parent)
+        other = _Query(task, self.context, to.parent)
         other.bulk.job_ids = self.bulk.job_ids
         return other.fetch(to)[1]
 
     def notes(self) -> tuple[str, ...]:
         """How many files and child records went where."""
-        files = [f"{_files(self._files.count)} in {self._task.files}"] if self._files else []
+        files = [f"{_files(self._files.count)} in {self.task.files}"] if self._files else []
         return (*files, *self._notes_of_children())
 
     def _notes_of_children(self) -> Iterator[str]:
@@ -279,8 +279,8 @@ class _Query:
     def copied_ahead(self) -> Iterator[CopyAhead | None]:
         """Copy rows while they arrive, if they are delivered as they arrive."""
         ahead = None
-        if self.increment is None and self._task.target is not None:
-            ahead = copy_ahead(self._task.target, self.columns)
+        if self.increment is None and self.task.target is not None:
+            ahead = copy_ahead(self.task.target, self.columns)
         with ahead or nullcontext():
             self.bulk.ahead = ahead
             yield ahead
@@ -298,31 +298,31 @@ class _Query:
                 raise
             self._deadline.check()
             message = f"{error.message}; reading the query again from its first page"
-            self._context.sink(events.Warned(message, self._task.name))
+            self.context.sink(events.Warned(message, self.task.name))
             return self._fetch(to)
 
     def count(self) -> tuple[int, Api]:
         """The number of records, and the API for them; reads their first page."""
         if not all(map(fits_url, self._soqls)):
-            api, rows = self._fetch(self._context.task_folder(self._task) / RECORDS)
+            api, rows = self._fetch(self.context.task_folder(self.task) / RECORDS)
             return rows, api
-        session, deleted = self._context.session, self._task.deleted
+        session, deleted = self.context.session, self.task.deleted
         firsts = [next(pages(session, soql, deleted=deleted)) for soql in self._soqls]
         rows = sum(1 if self._selection.counts_only else page.total_size for page in firsts)
-        is_bulk = self._task.api is Api.BULK or any(map(self._is_for_bulk, firsts[:1]))
+        is_bulk = self.task.api is Api.BULK or any(map(self._is_for_bulk, firsts[:1]))
         return rows, Api.BULK if is_bulk else Api.REST
 
     def _fetch(self, to: Path) -> tuple[Api, int]:
         if not self._soqls:
             return Api.REST, self._over_rest((), to)
         fits = all(map(fits_url, self._soqls))
-        if self._task.api is Api.BULK or not fits:
+        if self.task.api is Api.BULK or not fits:
             if not fits:
-                check_long_query(self._task, self._soqls, self._context.sink)
-            require(self._context.version, Feature.BULK_QUERY, why_bulk(self._task))
-            with long_query_named(self._task, self._soqls):
+                check_long_query(self.task, self._soqls, self.context.sink)
+            require(self.context.version, Feature.BULK_QUERY, why_bulk(self.task))
+            with long_query_named(self.task, self._soqls):
                 return Api.BULK, self.bulk.fetch(self._soqls, to)
-        session, deleted = self._context.session, self._task.deleted
+        session, deleted = self.context.session, self.task.deleted
         found = chain.from_iterable(
             pages(session, soql, deleted=deleted, read=self._formatted) for soql in self._soqls
         )
@@ -335,14 +335,14 @@ class _Query:
             except OrgError as error:
                 # Bulk supports less of SOQL than REST, and says so only when asked.
                 message = f"Bulk API rejected this query; continuing over REST ({error.message})"
-                self._context.sink(events.Warned(message, self._task.name))
+                self.context.sink(events.Warned(message, self.task.name))
         return Api.REST, self._over_rest(chain([first], found), to)
 
     def _is_for_bulk(self, first: QueryPage) -> bool:
         return (
-            self._task.api is Api.AUTO
-            and first.total_size > self._task.bulk_threshold
-            and supports(self._context.version, Feature.BULK_QUERY_COLUMN_ORDER)
+            self.task.api is Api.AUTO
+            and first.total_size > self.task.bulk_threshold
+            and supports(self.context.version, Feature.BULK_QUERY_COLUMN_ORDER)
             and self._selection.is_flat
             and not self._has_blobs
         )
@@ -356,7 +356,7 @@ class _Query:
         rows = 0
         if self._files is not None:
             self._files.count = 0  # the query may be read again
-        describes = self._context.describes
+        describes = self.context.describes
         writer = RestWriter(
             to,
             self.columns,
@@ -369,12 +369,12 @@ class _Query:
             for page in found:
                 self._deadline.check()
                 if isinstance(page, FormattedPage):
-                    self._context.disk.add(len(page.csv))
+                    self.context.disk.add(len(page.csv))
                     rows += writer.write_formatted(page)
                 else:
-                    self._context.disk.add(memoryview(page.raw).nbytes)
+                    self.context.disk.add(memoryview(page.raw).nbytes)
                     rows += self._write(writer, page, rows)
-                self._context.sink(progress(self._task, rows, page.total_size))
+                self.context.sink(progress(self.task, rows, page.total_size))
         self.columns = writer.columns
         return rows
 
@@ -396,4 +396,4 @@ class _Query:
 
     def _report_files(self, rows: int, files: int) -> None:
         self._deadline.check()
-        self._context.sink(events.Progress(self._task.name, rows, note=_files(files)))
+        self.context.sink(events.Progress(self.task.name, rows, note=_files(files)))
