@@ -19,11 +19,14 @@ from typing import BinaryIO, Protocol, TextIO
 
 from runner.errors import SourceError
 from runner.job.endpoints import Compression, FileShape
+from runner.tables.database import UnreadableRowsError
 from runner.tables.unchanged import UnchangedFile, unreadable
+from runner.wording import format_size
 
 CHUNK_BYTES = 4_000_000
 _BLOCK_BYTES = 1_000_000
 LONGEST_RECORD_BYTES = 64_000_000
+_OPEN = "a value that begins with a quote is never closed"
 _FIRST_OF_OTHERS = b"\x1f(PS\xd0< \t\r\n"
 """With one of these begins each file that `signatures` knows."""
 
@@ -38,8 +41,8 @@ class Digest(Protocol):
         """The digest of all bytes so far."""
 
 
-class UncutError(Exception):
-    """No record ends where one should, because a quote is unpaired. Never leaves this package."""
+class UncutError(UnreadableRowsError):
+    """No record ends where one should. Never leaves this package."""
 
 
 def file_blocks(
@@ -155,9 +158,11 @@ def cut_chunks(
             pending = [last[end:]]
             size = len(last) - end
         elif size > LONGEST_RECORD_BYTES:
-            raise UncutError
+            raise UncutError(
+                f"a row is longer than {format_size(LONGEST_RECORD_BYTES)}, or {_OPEN}"
+            )
     if odd:
-        raise UncutError
+        raise UncutError(_OPEN)
     if size:
         yield b"".join(pending)
 

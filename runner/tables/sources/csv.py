@@ -165,7 +165,7 @@ def load_error(path: Path, error: Exception) -> SourceError | StorageError:
 
     if isinstance(error, UncutError):
         return SourceError(
-            f"{path}: a value that begins with a quote is never closed.",
+            f"{path}: {error}.",
             hint="Double each quote inside a quoted value.",
         )
     if isinstance(error, (duckdb.OutOfMemoryException, duckdb.IOException)):

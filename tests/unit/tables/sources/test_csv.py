@@ -4,6 +4,7 @@ import pytest
 
 from runner.errors import SourceError
 from runner.job.endpoints import FileFormat, FileShape, FileSource
+from runner.tables.sources import chunks
 from runner.tables.sources.open import read_columns
 
 HUGE = "x" * 131_072
@@ -74,6 +75,12 @@ def test_what_is_wrong_in_a_csv_file_is_reported_with_its_place(stage, content, 
         stage(content)
     assert said in raised.value.message
     assert raised.value.hint
+
+
+def test_a_row_that_is_too_long_is_not_said_to_lack_a_quote_alone(stage, monkeypatch):
+    monkeypatch.setattr(chunks, "LONGEST_RECORD_BYTES", 4_000_000)
+    with pytest.raises(SourceError, match=r"csv: a row is longer than 4 MB, or a value that begin"):
+        stage(b'a,b\n1,"' + b"x" * 6_000_000 + b'"\n')
 
 
 def test_an_undecodable_byte_of_another_encoding_is_reported(stage):

@@ -7,6 +7,7 @@ import pytest
 import sqlalchemy
 
 from runner.credentials import SecretReference
+from runner.errors import StateError
 from runner.job.endpoints import (
     DatabaseTarget,
     FileFormat,
@@ -18,6 +19,7 @@ from runner.job.endpoints import (
 )
 from runner.tables import database
 from runner.tables.field_types import FieldKind, MappedColumn
+from runner.tables.sources import chunks
 from runner.tables.staging.rows import StagedRows
 from runner.tables.targets import sqlite
 from runner.tables.targets.deliver import deliver
@@ -116,3 +118,13 @@ def test_rows_of_many_kilobytes_become_parquet(tmp_path, monkeypatch):
     with duckdb.connect() as connection:
         found = connection.execute(query, [str(to.path)]).fetchall()
     assert found == [(1_000, 60_001, 1_000)]
+
+
+def test_a_row_that_is_longer_than_any_is_an_error_that_says_so(tmp_path, monkeypatch):
+    monkeypatch.setattr(chunks, "LONGEST_RECORD_BYTES", 4_000_000)
+    rows = tmp_path / "rows.csv"
+    rows.write_text(f'"Id","N","Text"\n"1","2","{"x" * 6_000_000}"\n')
+    target = FileTarget(tmp_path / "out.parquet", FileShape(FileFormat.PARQUET))
+    with pytest.raises(StateError, match=r"out.parquet cannot be written: a row is longer than"):
+        deliver(rows, target, TEXTS, keep_rows=True)
+    assert not target.path.exists()
