@@ -95,7 +95,8 @@ def _session_of(context: Context, task: TaskRecord) -> Session | None:
     if isinstance(now, SourceQuery):
         org = context.source_orgs.by_connection.get(now.connection)
         return org.session if org is not None else None
-    return None if is_source_query(task.name) else context.session
+    is_of_other_org = task.verb == Verb.QUERY.value and is_source_query(task.name)
+    return None if is_of_other_org else context.session
 
 
 def _unrecorded(context: Context, task: TaskRecord, line: PartRecord) -> list[str]:

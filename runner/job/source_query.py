@@ -29,7 +29,7 @@ def query_name(write: str) -> str:
 
 
 def is_source_query(name: str) -> bool:
-    """Whether a task of this name is such a query."""
+    """Whether a query of this name is such a query."""
     return "." in name
 
 

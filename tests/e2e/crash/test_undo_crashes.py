@@ -112,6 +112,18 @@ def test_a_sample_of_points(undone):
     assert after.code == 0, "an undo that died is nothing for a run to go on with"
 
 
+@pytest.mark.parametrize("undone", ["bulk"], indirect=True)
+def test_the_next_undo_aborts_the_job_that_a_killed_one_left_open(undone):
+    state, _ = undone.prepare()
+    run_id = undone.command("run", undone.job, state=state).document["run_id"]
+    for at in range(36, 200, 2):
+        assert undone.command("undo", run_id, "--yes", state=state, kill_at=at).code == -9
+        if open_jobs(undone.org):
+            break
+    undone.undo(run_id, state)
+    assert not open_jobs(undone.org)
+
+
 @pytest.mark.slow
 def test_every_point(undone, capsys):
     of_run, of_undo = points_of(undone)
