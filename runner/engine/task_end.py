@@ -83,7 +83,8 @@ def outcome_of_write(task: WriteTask, counts: Counts, error: RunnerError | None)
 
 def _reason_to_fail(task: WriteTask, counts: Counts, bad: int) -> str | None:
     if counts.unprocessed and counts.failed == 0 and counts.in_doubt == 0:
-        return f"{counts.unprocessed:,} rows were left unprocessed."
+        were = "was" if counts.unprocessed == 1 else "were"
+        return f"{counted(counts.unprocessed, 'row')} {were} left unprocessed."
     if task.max_failures is not None and not task.max_failures.allows(bad, counts.read):
         enough = not task.max_failures.allows(counts.failed, counts.read)
         count, became = (counts.failed, "failed") if enough else (bad, "did not succeed")

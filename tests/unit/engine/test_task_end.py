@@ -88,3 +88,9 @@ def test_what_stopped_the_task_counts_more_than_its_rows():
     assert found.code == "REQUEST_LIMIT_EXCEEDED"
     aborted = outcome_of_write(task(), Counts(read=10), AbortedError(ExitCode.TERMINATED))
     assert (aborted.status, aborted.exit_code) == (TaskStatus.ABORTED, ExitCode.TERMINATED)
+
+
+@pytest.mark.parametrize(("rows", "said"), [(1, "1 row was left"), (1_200, "1,200 rows were left")])
+def test_rows_that_nobody_processed_are_counted(rows, said):
+    outcome = outcome_of_write(task(), Counts(read=rows, unprocessed=rows), None)
+    assert outcome.message == f"{said} unprocessed."
