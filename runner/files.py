@@ -162,12 +162,9 @@ def exchange(one: Path, other: Path) -> bool:
         rename = ctypes.CDLL(None, use_errno=True).renameat2
     except (AttributeError, OSError, TypeError):
         return False
+    here, exchange_them = -100, 2  # AT_FDCWD and RENAME_EXCHANGE
     names = (os.fsencode(one), os.fsencode(other))
-    return bool(rename(_HERE, names[0], _HERE, names[1], _EXCHANGE) == 0)
-
-
-_HERE, _EXCHANGE = -100, 2
-"""AT_FDCWD and RENAME_EXCHANGE."""
+    return bool(rename(here, names[0], here, names[1], exchange_them) == 0)
 
 
 def recover(path: Path, suffix: str) -> None:
@@ -256,6 +253,9 @@ class SyncAhead:
     def _sync(self, descriptor: int) -> None:
         try:
             os.fsync(descriptor)
+            # Nobody reads it soon. Its pages serve the next ones: new ones take longer to fill.
+            if hasattr(os, "posix_fadvise"):  # not on macOS
+                os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_DONTNEED)
         except OSError as error:
             self._error = error
         finally:

@@ -61,6 +61,17 @@ def test_nobody_waits_for_the_disk_where_a_file_will_not_be_complete(tmp_path, m
     syncing.join(30)
 
 
+def test_what_is_on_the_disk_leaves_the_cache(tmp_path, monkeypatch):
+    done = []
+    monkeypatch.setattr(os, "fsync", lambda _of: done.append("synced"))
+    monkeypatch.setattr(os, "POSIX_FADV_DONTNEED", "left", raising=False)
+    monkeypatch.setattr(
+        os, "posix_fadvise", lambda _of, _from, _size, how: done.append(how), raising=False
+    )
+    grow(tmp_path / "x", 2)
+    assert done == ["synced", "left"]
+
+
 def test_files_of_a_run_that_a_signal_ended_wait_for_no_disk(tmp_path, monkeypatch):
     synced = []
     monkeypatch.setattr(os, "fsync", synced.append)
