@@ -152,21 +152,6 @@ def replace(temporary: Path, path: Path) -> None:
     sync_folder(path.parent)
 
 
-def exchange(one: Path, other: Path) -> bool:
-    """Let two files or folders change names, in one step; False if this system cannot.
-
-    Source: renameat2(2) and RENAME_EXCHANGE of Linux; not in Python's library.
-    """
-    import ctypes  # noqa: PLC0415 - so that every verb starts fast
-
-    try:
-        rename = ctypes.CDLL(None, use_errno=True).renameat2
-    except (AttributeError, OSError, TypeError):
-        return False
-    here, them = -100, (os.fsencode(one), os.fsencode(other))  # AT_FDCWD
-    return bool(rename(here, them[0], here, them[1], 2) == 0)  # RENAME_EXCHANGE
-
-
 def recover(path: Path, suffix: str) -> None:
     """Give a file or folder back its name if a process died after it had renamed it."""
     if path.exists():

@@ -6,7 +6,6 @@ Knows what the org answers, and where a row that it refuses is. Prints nothing.
 from __future__ import annotations
 
 import csv
-import shutil
 from collections.abc import Sequence
 from pathlib import Path
 from typing import cast
@@ -14,7 +13,8 @@ from typing import cast
 from msgspec import Struct
 
 from runner.errors import SourceError, UsageError
-from runner.files import delete_strays, exchange, private_folder, temporary_path, unwritable
+from runner.files import private_folder
+from runner.folders import atomic_folder
 from runner.runs.load_rows import FileRow, as_request
 from runner.runs.local_org_control import OrgControl, refusal_of
 from runner.suggest import did_you_mean
@@ -84,10 +84,7 @@ def dump_records(org: OrgControl, folder: Path, *, update: bool) -> Dumped:
     left_out = {str(each["sobject"]): str(each["reason"]) for each in held if each["reason"]}
     records: dict[str, int] = {}
     private_folder(folder.absolute().parent)
-    delete_strays(folder)
-    made = temporary_path(folder.absolute())
-    try:
-        made.mkdir()
+    with atomic_folder(folder.absolute()) as made:
         for name in (str(each["sobject"]) for each in held if not each["reason"]):
             table = cast("dict[str, list[object]]", org.ask("GET", f"{_RECORDS}/{name}"))
             with (made / f"{name}.csv").open("w", encoding="utf-8", newline="") as stream:
@@ -95,14 +92,6 @@ def dump_records(org: OrgControl, folder: Path, *, update: bool) -> Dumped:
                 writer.writerow(table["columns"])
                 writer.writerows(cast("list[list[str]]", table["rows"]))
             records[name] = len(table["rows"])
-        if folder.exists() and not exchange(made, folder.absolute()):
-            shutil.rmtree(folder)
-        if not folder.exists():
-            made.rename(folder.absolute())
-    except OSError as error:
-        raise unwritable(folder, error) from error
-    finally:
-        shutil.rmtree(made, ignore_errors=True)
     return Dumped(records, left_out)
 
 

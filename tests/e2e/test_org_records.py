@@ -71,7 +71,10 @@ def test_files_of_every_kind_go_into_a_stopped_org_and_come_out_as_they_were(ben
     assert ",123456789012345679.0," in contents(bench.folder / "one")["Account.csv"]
     run(bench, "reset")
     run(bench, "load", "one")
+    (bench.folder / "dumps").mkdir()
+    (bench.folder / "two").symlink_to("dumps")
     run(bench, "dump", "two")
+    assert (bench.folder / "two").is_symlink()
     assert contents(bench.folder / "one") == contents(bench.folder / "two")
 
 

@@ -17,7 +17,6 @@ from runner.files import (
     SyncAhead,
     atomic_write,
     delete_strays,
-    exchange,
     private_folder,
     recover,
     sync_all,
@@ -25,6 +24,7 @@ from runner.files import (
     unsynced,
     write_private,
 )
+from runner.folders import exchange
 
 
 def grow(path, blocks):

@@ -130,7 +130,6 @@ def read_duckdb_state(file: Path, table: str, wanted: Mapping[str, str]) -> Targ
         StateError: The file cannot be opened.
     """
     found: list[tuple[str, ...]] = []
-    place = ".".join(each for each in (table.rpartition(".")[0], STATE_TABLE) if each)
     database = Database(file.parent)
 
     def read(_columns: list[str], relation: str) -> None:
@@ -140,14 +139,19 @@ def read_duckdb_state(file: Path, table: str, wanted: Mapping[str, str]) -> Targ
         found.extend(database.connection.execute(query).fetchall())
 
     try:
-        read_table(database, file, place, read)
+        read_table(database, file, _state_place(table), read)
     finally:
         database.close()
     return TargetState(*found[0]) if found else None
 
 
 def _state_table(table: str) -> str:
-    return _full(".".join(each for each in (table.rpartition(".")[0], STATE_TABLE) if each))
+    return _full(_state_place(table))
+
+
+def _state_place(table: str) -> str:
+    """The name of the state's table, in the schema of another table."""
+    return ".".join(each for each in (table.rpartition(".")[0], STATE_TABLE) if each)
 
 
 def _full(table: str) -> str:

@@ -6,23 +6,14 @@ one. Knows folders. Knows nothing of how cells are written (`file`, `column_type
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 from runner.errors import StateError
 from runner.files import (
     Stamp,
-    delete_strays,
-    exchange,
-    real_path,
-    recover,
-    sync,
-    sync_folder,
-    temporary_path,
-    unwritable,
 )
+from runner.folders import atomic_folder
 from runner.job.endpoints import Compression, FileFormat, FolderTarget, TableMode
 from runner.tables.database import Database, copy_parquet
 from runner.tables.field_types import FieldKind
@@ -64,7 +55,7 @@ def write_folder(
     ending = f".{target.shape.format}{_ENDINGS[target.shape.compression]}"
     check_partitions(rows, target)
     _check_replaceable(target.path, ending)
-    with _atomic_folder(target.path) as beside, target_errors(target.path):
+    with atomic_folder(target.path) as beside, target_errors(target.path):
         database = open_database(rows.parent)
         try:
             typed = widen(database, rows, typed_columns(rows, columns))
@@ -188,30 +179,3 @@ def _check_replaceable(folder: Path, ending: str) -> None:
             f" {ending} files.",
             hint="Name a folder in `to` that nothing else uses.",
         )
-
-
-@contextmanager
-def _atomic_folder(folder: Path) -> Iterator[Path]:
-    folder = real_path(folder)
-    beside, old = temporary_path(folder), temporary_path(folder, "old")
-    recover(folder, "old")
-    delete_strays(folder)
-    try:
-        beside.mkdir(parents=True)
-    except OSError as error:
-        raise unwritable(folder, error) from error
-    try:
-        yield beside
-        for each in (*beside.rglob("*"), beside):
-            sync(each)
-        if folder.exists() and not exchange(beside, folder):
-            folder.rename(old)
-        if old.exists() or not folder.exists():
-            beside.rename(folder)
-        sync_folder(folder.parent)
-        delete_strays(folder, "old")
-    except OSError as error:
-        raise unwritable(folder, error) from error
-    finally:
-        shutil.rmtree(beside, ignore_errors=True)
-        shutil.rmtree(old, ignore_errors=True)

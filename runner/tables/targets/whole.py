@@ -61,10 +61,14 @@ def _check_file(target: FileTarget) -> None:
     if shape.format is FileFormat.PARQUET:
         _check(target.path, _is_whole_parquet)
     elif shape.compression is Compression.NONE:
-        _check(target.path, lambda end: _has_line_end(end, shape.encoding))
+        what = "may be cut off: its last line has no end"
+        add = "If nothing is missing, end its last line. Otherwise put"
+        _check(target.path, lambda end: _has_line_end(end, shape.encoding), what, add)
 
 
-def _check(file: Path, is_whole: Callable[[bytes], bool]) -> None:
+def _check(
+    file: Path, is_whole: Callable[[bytes], bool], what: str = "is cut off", hint: str = "Put"
+) -> None:
     try:
         size = file.stat().st_size
         with file.open("rb") as stream:
@@ -75,12 +79,9 @@ def _check(file: Path, is_whole: Callable[[bytes], bool]) -> None:
     except OSError as error:
         raise StateError(f"{file} cannot be read: {error.strerror}.") from error
     if end and not is_whole(end):
-        is_text = is_whole is not _is_whole_parquet
-        what = "may be cut off: its last line has no end" if is_text else "is cut off"
-        add = "If nothing is missing, end its last line. Otherwise put" if is_text else "Put"
         raise StateError(
             f"{file} {what}. The query was not run; nothing was written.",
-            hint=f"{add} back a whole copy of it, or move it away to begin a new one.",
+            hint=f"{hint} back a whole copy of it, or move it away to begin a new one.",
         )
 
 

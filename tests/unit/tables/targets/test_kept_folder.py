@@ -3,6 +3,7 @@
 import duckdb
 import pytest
 
+from runner import folders
 from runner.errors import StateError
 from runner.job.endpoints import (
     Deletes,
@@ -13,7 +14,7 @@ from runner.job.endpoints import (
     TableMode,
 )
 from runner.tables.field_types import FieldKind
-from runner.tables.targets import folder as folders
+from runner.tables.targets import folder
 from runner.tables.targets.deliver import deliver
 from runner.tables.targets.rest_rows import QueryColumn
 
@@ -79,9 +80,9 @@ def test_a_crash_leaves_the_old_folder_or_the_new_one(put, monkeypatch, swaps):
 
     if not swaps:
         monkeypatch.setattr(folders, "exchange", lambda _one, _other: False)
-    for step in ("join_parquet", "sync", "_version"):
+    for module, step in ((folder, "join_parquet"), (folders, "sync"), (folder, "_version")):
         with monkeypatch.context() as patched:
-            patched.setattr(folders, step, killed)
+            patched.setattr(module, step, killed)
             with pytest.raises(_Killed):
                 put(("a", "New", "2", "false"))
         assert put.rows() == old
