@@ -15,10 +15,11 @@ import threading
 from contextlib import contextmanager
 from pathlib import Path
 
+from runner import folders
 from runner.salesforce.bulk import ingest
 from runner.salesforce.http.transport import Transport
 from runner.state.ledger_file import LedgerFile
-from runner.tables.targets import database, duckdb_file, folder, sqlite
+from runner.tables.targets import database, duckdb_file, sqlite
 
 SMALL_PART_BYTES = 6_000
 
@@ -53,7 +54,7 @@ def watch(points):
     for owner, name in (
         (Transport, "send"),
         (os, "replace"),
-        (folder, "exchange"),
+        (folders, "exchange"),
         (database, "_run"),
         (sqlite, "_run"),
         (duckdb_file, "_count"),
