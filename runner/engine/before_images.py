@@ -13,7 +13,7 @@ from runner.engine.columns import ColumnPlan
 from runner.engine.context import Context
 from runner.engine.file_bodies import is_fixed_file
 from runner.errors import UsageError
-from runner.job.model import WriteTask
+from runner.job.model import Verb, WriteTask
 from runner.parallel import parallel_map
 from runner.salesforce.describe import Describes, ResolvedColumn
 from runner.salesforce.described import BLOB, ObjectDescribe
@@ -132,7 +132,10 @@ def save_what_was_written(
 ) -> None:
     """Save what an undo must compare with."""
     columns = written_columns(task, plan, context.describes)
-    index = WrittenIndex(columns, has_before_images=has_before_images)
+    identifies = {Verb.UPDATE: _ID, Verb.UPSERT: plan.key or _ID}
+    index = WrittenIndex(
+        columns, has_before_images=has_before_images, key=identifies.get(task.verb, "")
+    )
     save_after_images(staging, undo_folder(context.task_folder(task)), index)
 
 

@@ -311,3 +311,49 @@ def test_an_id_that_was_changed_is_neither_deleted_nor_taken_for_gone(bench, org
     )
     assert undo(bench, ended.document["run_id"]).code == 0
     assert org.rows("SELECT Id FROM Contact") == []
+
+
+EXCHANGED = """
+- {name: by_id, update: Account, from: by_id.csv, undo: true}
+- {name: by_key, update: Account, key: ERP_Id__c, from: by_key.csv, undo: true}
+- {name: merged, upsert: Account, key: ERP_Id__c, from: merged.csv, undo: true}
+"""
+
+
+def test_an_id_that_became_another_record_s_of_the_run_is_found(bench, org):
+    """What was sent says which record each row was for, by Id or by key, also of created ones."""
+    ids = [org.create("Account", Name=f"Old {at}", ERP_Id__c=f"E{at}") for at in range(6)]
+    before = org.rows(ALIVE)
+    write_csv(bench, "by_id.csv", "Id,Name", (ids[0], "New 0"), (ids[1][:15], "New 1"))
+    write_csv(bench, "by_key.csv", "ERP_Id__c,Name", ("E2", "New 2"), ("e3", "New 3"))
+    rows = (("e4", "New 4"), ("E5", "New 5"), ("E6", "New 6"), ("E7", "New 7"))
+    write_csv(bench, "merged.csv", "ERP_Id__c,Name", *rows)
+    ended = bench.run("run", bench.job(EXCHANGED), "-o", "json")
+    assert ended.code == 0, ended.err
+    folder = bench.state / "runs" / ended.document["run_id"]
+    files = [folder / each / "succeeded.csv" for each in ("by_id", "by_key", "merged")]
+    whole = [each.read_text() for each in files]
+    for file in files:
+        listed = [each["sf__Id"] for each in rows_of(file)]
+        for one, other in zip(listed[::2], listed[1::2], strict=True):
+            file.write_text(file.read_text().replace(f",{other},", f",{one},"))
+    undone = undo(bench)
+    assert undone.code == 3, undone.err + undone.out
+    left = [
+        (task["name"], row["sf__Row"], row["sf__Code"])
+        for task in undone.document["tasks"]
+        if (bench.state / task["results"] / "not_undone.csv").exists()
+        for row in rows_of(bench.state / task["results"] / "not_undone.csv")
+    ]
+    assert left == [
+        ("merged.restore", "2", "DAMAGED_ID"),
+        ("merged.delete", "4", "DAMAGED_ID"),
+        ("by_key.restore", "2", "DAMAGED_ID"),
+        ("by_id.restore", "2", "DAMAGED_ID"),
+    ]
+    names = [each["Name"] for each in org.rows(ALIVE)]
+    assert names == ["New 1", "New 3", "New 5", "New 7", "Old 0", "Old 2", "Old 4"]
+    for file, text in zip(files, whole, strict=True):
+        file.write_text(text)
+    assert undo(bench, ended.document["run_id"]).code == 0
+    assert org.rows(ALIVE) == before

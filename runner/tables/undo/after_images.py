@@ -63,6 +63,8 @@ class WrittenIndex(Struct, frozen=True):
     """In the order of `w0, w1, …`; the Id is not among them."""
     has_before_images: bool
     """Whether earlier values were saved, too."""
+    key: str = ""
+    """What says which record a row is sent for: `Id`, or the key of an upsert; '' if unknown."""
 
     @property
     def fields(self) -> tuple[str, ...]:
@@ -89,6 +91,8 @@ def save_after_images(staging: StagedRows, folder: Path, index: WrittenIndex) ->
     content = {
         "columns": [asdict(column) for column in index.columns],
         "kept": index.has_before_images,
+        "key": index.key,
+        "id": next((m.cell for m in staging.mappings if m.column.field.lower() == "id"), "NULL"),
         "cells": [cells[column.column] for column in index.columns],
         "chunks": [chunk_json(chunk) for chunk in chunks],
     }
@@ -133,7 +137,8 @@ def read_index(folder: Path) -> WrittenIndex | None:
         return None
     try:
         columns = tuple(WrittenColumn(**each) for each in index["columns"])
-        return WrittenIndex(columns, has_before_images=index["kept"])
+        key = str(index.get("key", ""))
+        return WrittenIndex(columns, has_before_images=index["kept"], key=key)
     except (KeyError, TypeError) as error:
         raise StateError(f"{folder / _INDEX} cannot be read: {error}.") from error
 
@@ -149,7 +154,7 @@ def _read(folder: Path) -> dict[str, Any] | None:
 
 
 def after_image_files(database: Database, folder: Path, work: Path) -> Sequence[Path]:
-    """Parquet files of what was sent, `row, w0, w1, …`, in which rows are found fast.
+    """Parquet files of what was sent, `row, w0, w1, …, sent_id`, in which rows are found fast.
 
     Args:
         database: Converts the rows as they were sent.
@@ -162,6 +167,7 @@ def after_image_files(database: Database, folder: Path, work: Path) -> Sequence[
     written = folder / _WRITTEN
     index = _read(folder) or {}
     cells = [f"{cell} AS w{place}" for place, cell in enumerate(index.get("cells", ()))]
+    cells.append(f"{index.get('id', 'NULL')} AS sent_id")
 
     def convert(members: dict[str, Any]) -> Path:
         try:

@@ -31,7 +31,7 @@ from runner.tables.undo.after_images import (
     read_index,
 )
 from runner.tables.undo.before_images import BLOCK_ROWS, READ, write_private_csv
-from runner.tables.undo.listed import has_repeats, load_listed
+from runner.tables.undo.listed import has_repeats, load_listed, mark_exchanged
 from runner.tables.undo.rules import (
     ACTS,
     REASON_TEXTS,
@@ -40,6 +40,7 @@ from runner.tables.undo.rules import (
     Reason,
     act_of,
     decisions,
+    exchanged,
 )
 
 ROW = "Undone_Row"
@@ -257,9 +258,12 @@ class TaskComparison:
         load_listed(self._database, folder, self._verb)
         self._view("all_written", self._written())
         self._load_before_images()
+        if test := exchanged(self.index):
+            mark_exchanged(self._database, test)
         repeats = has_repeats(self._database, "results WHERE id15 IS NOT NULL")
         # All rows of a record are in the group of the first one.
-        first = "coalesce(min(row) OVER (PARTITION BY id15), row)" if repeats else "row"
+        of_record = "CASE WHEN id15 IS NULL THEN row ELSE min(row) OVER (PARTITION BY id15) END"
+        first = of_record if repeats else "row"
         group = f"({first} - 1) // {self._group_size}"
         self._make("all_done", f"SELECT *, {group} AS group_number FROM results")
         self._make(
@@ -274,12 +278,12 @@ class TaskComparison:
             self._execute(f"CREATE TABLE IF NOT EXISTS {table} AS {_nothing(names)}")
 
     def _written(self) -> str:
-        """What was sent: `row, w0, w1, …`."""
+        """What was sent: `row, w0, w1, …, sent_id`."""
         columns = self.index.columns
         if columns and (files := after_image_files(self._database, self._undo, self._work)):
             return f"SELECT * FROM {read_parquet(files)}"
         cells = "".join(f", CAST(NULL AS VARCHAR) AS w{place}" for place in range(len(columns)))
-        return f"SELECT CAST(0 AS BIGINT) AS row{cells} WHERE false"
+        return f"SELECT CAST(0 AS BIGINT) AS row{cells}, '' AS sent_id WHERE false"
 
     def _load_before_images(self) -> None:
         """What each record held when it was first read."""

@@ -52,6 +52,22 @@ def load_listed(database: Database, folder: Path, verb: Verb) -> None:
         _make(database, "results", f"SELECT {alone} FROM (SELECT {cells} FROM results)")
 
 
+def mark_exchanged(database: Database, test: str) -> None:
+    """Make those rows damaged whose Id is of another record of the run than they were sent for.
+
+    Args:
+        database: Has `results`, and what was sent and what was there before.
+        test: The rule, as SQL.
+    """
+    tested = (
+        f"SELECT r.*, NOT r.doubt AND r.id15 IS NOT NULL AND coalesce({test}, false) AS is_other"
+        " FROM results r LEFT JOIN all_written w ON w.row = r.row"
+        " LEFT JOIN all_before b ON b.id15 = r.id15"
+    )
+    whole = "CASE WHEN NOT is_other THEN id15 END AS id15, damaged OR is_other AS damaged"
+    _make(database, "results", f"SELECT * EXCLUDE (is_other) REPLACE ({whole}) FROM ({tested})")
+
+
 def has_repeats(database: Database, relation: str) -> bool:
     """Whether a record appears in several rows."""
     groups = f"SELECT id15 FROM {relation} GROUP BY id15 HAVING count(*) > 1 LIMIT 1"

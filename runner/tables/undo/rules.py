@@ -6,7 +6,7 @@ them: numbers at the field's scale, datetimes to the second, Ids by 15 character
 SQL. Knows nothing of where the tables come from:
 
     done        row, id, id15, created, doubt, damaged, act    what the run did
-    written     row, w0, w1, …                        what it sent, by column
+    written     row, w0, w1, …, sent_id               what it sent, by column
     before      id15, b0, b1, …                       what records held before, by field
     present     id15, n0, n1, …                       what they hold now, by field
     bin         id15, gone                            what exists, or is in the recycle bin
@@ -94,6 +94,26 @@ _NULL = literal(EXPLICIT_NULL)
 _RESTORE, _DELETE, _UNDELETE = map(literal, Act)
 
 
+def exchanged(index: WrittenIndex) -> str:
+    """SQL of whether a row's Id is not of the record that the row was sent for; '' if unknown.
+
+    Over `r`, the row as listed, `w`, what was sent, and `b`, what the record held before.
+    """
+    key = index.key.lower()
+    if key == "id":
+        return "left(w.sent_id, 15) <> r.id15"
+    places = [at for at, each in enumerate(index.columns) if each.column.lower() == key]
+    if not places:
+        return ""
+    column = index.columns[places[0]]
+    sent, held = (
+        f"lower({_comparable(column, canonical(FieldKind.TEXT, cell))})"
+        for cell in (f"w.w{places[0]}", f"b.b{index.fields.index(column.field)}")
+    )
+    first = f"first_value({sent}) OVER (PARTITION BY r.id15 ORDER BY r.row)"
+    return f"{sent} <> CASE WHEN b.id15 IS NULL THEN {first} ELSE {held} END"
+
+
 def act_of(verb: Verb, *, has_before_images: bool) -> str:
     """SQL of the act that undoes a row, over a relation with all rows of its record.
 
@@ -102,10 +122,11 @@ def act_of(verb: Verb, *, has_before_images: bool) -> str:
     """
     if verb is not Verb.UPSERT:
         return literal(ACTS[verb][0])
-    created = "bool_or(created) OVER (PARTITION BY id15)"
+    record = "(PARTITION BY id15, CASE WHEN id15 IS NULL THEN row END)"
+    created = f"bool_or(created) OVER {record}"
     test = f"coalesce({created}, false)"
     if has_before_images:
-        test = f"bool_or(NOT found) OVER (PARTITION BY id15) AND coalesce({created}, true)"
+        test = f"bool_or(NOT found) OVER {record} AND coalesce({created}, true)"
     return f"CASE WHEN NOT doubt AND {test} THEN {_DELETE} ELSE {_RESTORE} END"
 
 

@@ -25,7 +25,7 @@ INDEX = WrittenIndex(
     has_before_images=False,
 )
 SOURCE = b'id,name,score\n1,Ann,1e2\n2,Bob,x\n3,"a, ""b""\nc",\n'
-SENT = [(1, "100", "Ann"), (3, None, 'a, "b"\nc')]
+SENT = [(1, "100", "Ann", "1"), (3, None, 'a, "b"\nc', "3")]
 
 
 def sent(folder, work):
