@@ -109,8 +109,9 @@ class Appended:
         """
         if target.mode is not TableMode.APPEND:
             return None, None
-        job, task = self._context.job.name, self._task.name
-        state = marker(target, job, task, self._context.org_id, self._context.run_id)
+        context, job = self._context, self._context.job
+        over = context.ledger.settled(job.file)
+        state = marker(target, job.name, self._task.name, context.org_id, context.run_id, over)
         return state, partial(self._note, place)
 
     def _note(self, place: str, landing: Landing) -> None:

@@ -26,6 +26,7 @@ from runner.state.run_records import (
 LAST = "last"
 _MOST_RUNS = 1_000_000_000
 """A database takes no larger limit."""
+_SETTLED_RUNS = 100
 _OF_JOB = f"job_file = :job_file AND target = :of_target AND verb <> '{UNDO}'"
 _WHOLE = "selective = 0 AND verb <> 'retry'"
 _RETRIED = (
@@ -141,6 +142,16 @@ class RunHistory:
                 for row in rows
             )
             return tuple(run for run in found if run.is_unfinished)
+
+    def settled(self, job_file: Path) -> tuple[str, ...]:
+        """List Ids of the latest runs of a job that cannot be resumed."""
+        with self.database.reading() as connection:
+            rows = connection.execute(
+                "SELECT run_id FROM runs WHERE settled = 1 AND job_file = :job_file"
+                " ORDER BY started DESC LIMIT :limit",
+                {"job_file": str(job_file), "limit": _SETTLED_RUNS},
+            ).fetchall()
+            return tuple(row["run_id"] for row in rows)
 
     def under_way(self) -> tuple[RunRecord, ...]:
         """List runs that are running, or have died and can be resumed: the oldest first, whole."""

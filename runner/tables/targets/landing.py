@@ -7,6 +7,7 @@ targets. Knows nothing of runs or of where a landing is recorded.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -37,20 +38,31 @@ def replacing(new: Path, old: Path) -> Landing:
     return Landing(_mark(new), _mark(old))
 
 
-def marker(target: Target, job: str, task: str, org_id: str, run_id: str) -> TargetState | None:
+def marker(  # noqa: PLR0913, PLR0917 - the columns of a row
+    target: Target, job: str, task: str, org_id: str, run_id: str, over: Sequence[str] = ()
+) -> TargetState | None:
     """What a target keeps beside the rows, to tell which run they are from; None: it cannot.
+
+    Args:
+        target: Where rows are added.
+        job: The job's name.
+        task: The task's.
+        org_id: The org that the rows are from.
+        run_id: The run.
+        over: Runs whose markers are no longer needed.
 
     Raises:
         StateError: The database cannot be reached.
     """
     if isinstance(target, FileTarget):
         return None
-    from runner.tables.targets.target_state import TargetState, keeps_state, table_name
+    from runner.tables.targets.target_state import Marker, keeps_state, marker_values
 
     if _duckdb_file(target) is None and not (keeps_state(target) and _may_keep_state(target)):
         return None
     now = datetime.now(UTC).isoformat()
-    return TargetState(job, task, org_id, table_name(target), "", "", now, now, now, run_id)
+    place = marker_values(target, job, task, run_id)["target"]
+    return Marker(job, task, org_id, place, "", "", now, now, now, run_id, tuple(over))
 
 
 def _may_keep_state(target: DatabaseTarget | FolderTarget) -> bool:
@@ -84,23 +96,25 @@ def has_landed(target: Target, landing: Landing, job: str, task: str, run_id: st
         StateError: The target cannot be reached or read.
     """
     if landing.is_told and not isinstance(target, FileTarget):
-        state = _state_of(target, job, task)
-        return state is not None and state.run_id == run_id
+        return _has_marker(target, job, task, run_id)
     if not isinstance(target, DatabaseTarget) and landing.new is not None:
         found = _mark(target.path)
         return found == landing.new if found in {landing.new, landing.old} else None
     return None
 
 
-def _state_of(target: DatabaseTarget | FolderTarget, job: str, task: str) -> TargetState | None:
-    from runner.tables.targets.target_state import own_values, read_state
+def _has_marker(
+    target: DatabaseTarget | FolderTarget, job: str, task: str, run_id: str
+) -> bool:
+    from runner.tables.targets.target_state import marker_values, read_row
 
+    wanted = marker_values(target, job, task, run_id)
     file = _duckdb_file(target)
     if file is None or not isinstance(target, DatabaseTarget):
-        return read_state(target, job, task)
+        return read_row(target, wanted) is not None
     from runner.tables.targets.duckdb_file import read_duckdb_state
 
-    return read_duckdb_state(file, target.table, own_values(target, job, task))
+    return read_duckdb_state(file, target.table, wanted) is not None
 
 
 def _duckdb_file(target: Target) -> Path | None:

@@ -58,26 +58,58 @@ class TargetState(Struct, frozen=True):
 
     def statements_in(self, place: str) -> tuple[str, ...]:
         """As `statements`, for the quoted name of the table that keeps it."""
-        values = asdict(self)
+        values = self._values
         columns = ", ".join(f"{name(each)} TEXT NOT NULL" for each in values)
         key = ", ".join(map(name, _KEY))
-        is_own = " AND ".join(f"{name(each)} = {literal(values[each])}" for each in _TARGET_OF)
         cells = ", ".join(literal(str(each)) for each in values.values())
         listed = ", ".join(map(name, values))
         return (
             f"CREATE TABLE IF NOT EXISTS {place} ({columns}, PRIMARY KEY ({key}))",
-            f"DELETE FROM {place} WHERE {is_own}",
+            f"DELETE FROM {place} WHERE {self._replaced}",
             f"INSERT INTO {place} ({listed}) VALUES ({cells})",
         )
 
     def as_metadata(self) -> dict[str, str]:
         """What a commit tells."""
-        return {_METADATA: msgspec.json.encode(self).decode()}
+        return {_METADATA: msgspec.json.encode(self._values).decode()}
+
+    @property
+    def _values(self) -> dict[str, str]:
+        return {each: getattr(self, each) for each in TargetState.__struct_fields__}
+
+    @property
+    def _replaced(self) -> str:
+        """SQL of the rows that this one takes the place of."""
+        values = self._values
+        return " AND ".join(f"{name(each)} = {literal(values[each])}" for each in _TARGET_OF)
+
+
+class Marker(TargetState, frozen=True):
+    """A row that only says that a run has added its rows.
+
+    It is the run's own, so that another job of the same name does not replace it.
+    """
+
+    over: tuple[str, ...] = ()
+    """Runs that nobody will ask about any more."""
+
+    @property
+    def _replaced(self) -> str:
+        runs = ", ".join(map(literal, (self.run_id, *self.over)))
+        table = literal(self.target.removesuffix(self.run_id))
+        return f'"run_id" IN ({runs}) AND "target" = {table} || "run_id"'
 
 
 def own_values(target: DatabaseTarget | FolderTarget, job: str, task: str) -> dict[str, str]:
     """The columns that tell a task's state from those of others, and their values."""
     return dict(zip(_TARGET_OF, (job, task, table_name(target)), strict=True))
+
+
+def marker_values(
+    target: DatabaseTarget | FolderTarget, job: str, task: str, run_id: str
+) -> dict[str, str]:
+    """The columns that tell a run's marker from all other rows, and their values."""
+    return own_values(target, job, task) | {"target": f"{table_name(target)} {run_id}"}
 
 
 def read_state(target: DatabaseTarget | FolderTarget, job: str, task: str) -> TargetState | None:
@@ -86,7 +118,17 @@ def read_state(target: DatabaseTarget | FolderTarget, job: str, task: str) -> Ta
     Raises:
         StateError: The database cannot be reached, or the log of a Delta table cannot be read.
     """
-    wanted = own_values(target, job, task)
+    return read_row(target, own_values(target, job, task))
+
+
+def read_row(
+    target: DatabaseTarget | FolderTarget, wanted: Mapping[str, str]
+) -> TargetState | None:
+    """What the target has with these values, if it has something.
+
+    Raises:
+        StateError: The database cannot be reached, or the log of a Delta table cannot be read.
+    """
     if isinstance(target, FolderTarget):
         found = (each for each in _committed(target.path) if wanted.items() <= asdict(each).items())
         return next(found, None)
@@ -97,7 +139,7 @@ def read_state(target: DatabaseTarget | FolderTarget, job: str, task: str) -> Ta
         listed = ", ".join(map(name, TargetState.__struct_fields__))
         is_own = " AND ".join(f"{name(each)} = :{each}" for each in _TARGET_OF)
         query = f"SELECT {listed} FROM {_state_table(target.table)} WHERE {is_own}"
-        row = link.execute(sqlalchemy.text(query), wanted).fetchone()
+        row = link.execute(sqlalchemy.text(query), dict(wanted)).fetchone()
     return None if row is None else TargetState(*row)
 
 

@@ -162,6 +162,15 @@ def test_runs_are_listed_newest_first_and_by_job(ledger):
     assert ledger.runs(job="none") == ()
 
 
+def test_runs_of_a_job_that_cannot_be_resumed_are_listed(ledger):
+    for run_id in ("done", "aborted", "died"):
+        begin(ledger, run_id)
+    end(ledger, "done")
+    ledger.close_run("aborted")
+    assert set(ledger.settled(Path("/jobs/accounts.yaml"))) == {"done", "aborted"}
+    assert ledger.settled(Path("/jobs/other.yaml")) == ()
+
+
 def test_a_run_is_found_by_id_by_the_beginning_of_it_and_as_the_last(ledger):
     begin(ledger, "20261123-1-aaaa")
     begin(ledger, "20261124-1-bbbb", started=BEGAN + timedelta(days=1))

@@ -18,6 +18,7 @@ from runner.job.endpoints import DatabaseTarget, Deletes, Keeping, SchemaChanges
 from runner.tables.field_types import FieldKind
 from runner.tables.targets import database as database_targets
 from runner.tables.targets.deliver import deliver
+from runner.tables.targets.landing import has_landed, marker
 from runner.tables.targets.rest_rows import QueryColumn
 from runner.tables.targets.target_state import (
     TargetState,
@@ -132,6 +133,31 @@ def test_a_watermark_moves_with_the_rows_or_not_at_all(database, tmp_path, mode)
     assert len(database("SELECT 1 FROM t")) == 3
     write_delivered(target, "at", datetime(2026, 3, 1, 0, 0, 1, tzinfo=UTC), tmp_path / "d.csv")
     assert (tmp_path / "d.csv").read_text().split() == [f"b,{at.format(1)}"]
+    database("DROP TABLE _sfrunner_state")
+
+
+def test_jobs_of_one_name_do_not_replace_each_other_s_markers(database, tmp_path):
+    """One of them is killed with its rows in the table: a resume still finds them there."""
+    target = DatabaseTarget(SecretReference(env=URL), "t", TableMode.APPEND)
+    file = tmp_path / "rows.csv"
+
+    def add(run_id, over=()):
+        file.write_text('"Id"\n"a"\n', encoding="utf-8")
+        state = marker(target, "it's", "100%", "00D", run_id, over)
+        noted = []
+        deliver(file, target, [KINDS["Id"]], keep_rows=True, state=state, landing=noted.append)
+        return noted[0]
+
+    def landed(*run_ids):
+        return [has_landed(target, landing, "it's", "100%", each) for each in run_ids]
+
+    landing = add("killed")
+    add("other")
+    assert landed("killed", "other", "new") == [True, True, False]
+    add("other2", over=["other"])
+    assert landed("killed", "other", "other2") == [True, False, True]
+    add("killed")
+    assert len(database("SELECT 1 FROM _sfrunner_state")) == 2
     database("DROP TABLE _sfrunner_state")
 
 
