@@ -103,9 +103,7 @@ def has_landed(target: Target, landing: Landing, job: str, task: str, run_id: st
     return None
 
 
-def _has_marker(
-    target: DatabaseTarget | FolderTarget, job: str, task: str, run_id: str
-) -> bool:
+def _has_marker(target: DatabaseTarget | FolderTarget, job: str, task: str, run_id: str) -> bool:
     from runner.tables.targets.target_state import marker_values, read_row
 
     wanted = marker_values(target, job, task, run_id)
