@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from contextlib import suppress
 from datetime import timedelta
 
 from msgspec.structs import replace
@@ -18,8 +17,8 @@ from runner.engine.context import Context
 from runner.engine.next_step import INTENDED
 from runner.engine.unknown_jobs import CLOCKS_DIFFER
 from runner.errors import OrgError, TransientError
-from runner.events import Noticed
-from runner.job.model import Api, Verb
+from runner.events import Noticed, Warned
+from runner.job.model import Api, RetryPolicy, Verb
 from runner.job.source_query import SourceQuery, is_source_query
 from runner.salesforce.bulk import ingest, query_jobs
 from runner.salesforce.bulk.ingest import IngestSpec
@@ -29,20 +28,28 @@ from runner.state.run_records import PartRecord, RunRecord, TaskRecord
 from runner.wording import counted
 
 _AT_WORK = frozenset({JobState.UPLOAD_COMPLETE, JobState.IN_PROGRESS})
+_ONE_TRY = RetryPolicy(attempts=1)
+"""The run does not need what it aborts, and the next run tries again."""
 
 
 def abort_left_jobs(context: Context) -> None:
-    """Abort what earlier runs of the job have left; what cannot be aborted now is left again.
+    """Abort what earlier runs of the job have left; what cannot be aborted at once is left again.
 
     Raises:
         StateError: The ledger cannot be read or written.
     """
     for run in _left_behind(context):
         for task in run.tasks:
-            jobs = 0
+            jobs, kept = 0, []
             for line in task.parts:
-                with suppress(TransientError):
+                try:
                     jobs += _abort(context, task, line, run.run_id)
+                except TransientError as error:
+                    kept.append(error.message)
+            if kept:
+                which = f"{counted(len(kept), 'Bulk job')} that run {run.run_id} had left"
+                what = f"could not abort {which}: {kept[0]}; the next run tries again"
+                context.sink(Warned(what, task.name))
             if jobs:
                 what = f"aborted {counted(jobs, 'Bulk job')} that run {run.run_id} had left"
                 context.sink(Noticed(what, task.name))
@@ -64,15 +71,16 @@ def _abort(context: Context, task: TaskRecord, line: PartRecord, run_id: str) ->
     Raises:
         TransientError: The org cannot be asked now.
     """
-    session, job_id = _session_of(context, task), line.bulk_job_id
-    if session is None:
+    usual, job_id = _session_of(context, task), line.bulk_job_id
+    if usual is None:
         return 0
+    session = usual.scoped(_ONE_TRY)
     if task.verb == Verb.QUERY.value:
         job_ids = [job_id] if job_id and line.state in _AT_WORK else []
         abort = query_jobs.abort
     else:
         is_open = job_id and line.state == JobState.OPEN
-        job_ids = [job_id] if job_id and is_open else _unrecorded(context, task, line)
+        job_ids = [job_id] if job_id and is_open else _unrecorded(context, session, task, line)
         abort = ingest.abort
     aborted = 0
     for each in job_ids:
@@ -99,16 +107,17 @@ def _session_of(context: Context, task: TaskRecord) -> Session | None:
     return None if is_of_other_org else context.session
 
 
-def _unrecorded(context: Context, task: TaskRecord, line: PartRecord) -> list[str]:
+def _unrecorded(
+    context: Context, session: Session, task: TaskRecord, line: PartRecord
+) -> list[str]:
     """Open jobs that were made for a part in the moment before the process died."""
     plan = json.loads(task.plan or "{}")
     if line.state != INTENDED or line.began is None or plan.get("api") != Api.BULK.value:
         return []
-    session = context.session
     operation = ingest.operation_of(Verb(task.verb), hard=bool(plan.get("hard")))
     spec = IngestSpec(task.sobject, operation, plan.get("key"))
     there = line.began + session.clock_offset
-    patience = timedelta(seconds=session.retrier.policy.total_seconds)
+    patience = timedelta(seconds=context.session.retrier.policy.total_seconds)
     since, until = there - CLOCKS_DIFFER, there + patience + CLOCKS_DIFFER
     try:
         found = list(ingest.open_jobs(session, spec, context.user_id, since, until))

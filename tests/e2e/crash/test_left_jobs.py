@@ -71,5 +71,11 @@ def test_a_query_job_of_a_process_that_died_is_aborted(bench, org):
     process.kill()
     process.communicate(timeout=60)
     assert jobs_by_state(org, "query") == ["InProgress"]
+    org.fault(kind="status", status=503, method="PATCH", times=1)
+    ended = bench.run("run", bench.job(query.format("rest")))
+    assert ended.code == 0
+    assert "could not abort 1 Bulk job that run" in ended.err
+    assert "the next run tries again" in ended.err
+    assert jobs_by_state(org, "query") == ["InProgress"]
     assert bench.run("run", bench.job(query.format("rest"))).code == 0
     assert jobs_by_state(org, "query") == ["Aborted"]
