@@ -310,10 +310,14 @@ def real_path(path: Path) -> Path:
     return Path(os.path.realpath(path))  # Path.resolve raises RuntimeError for such a link
 
 
-def private_folder(path: Path) -> Path:
+def private_folder(path: Path, hint: str | None = None) -> Path:
     """Create a folder and its missing parents with access for their owner only; return it.
 
     An existing folder keeps its mode: a team may share it.
+
+    Args:
+        path: The folder.
+        hint: What to do if it cannot be created, where more is known than what is usual.
 
     Raises:
         StorageError: It cannot be created, or there is a file of that name.
@@ -328,7 +332,9 @@ def private_folder(path: Path) -> Path:
         if not path.is_dir():
             raise NotADirectoryError(errno.ENOTDIR, "a file of that name exists")
     except OSError as error:
-        raise unwritable(path, error, "The folder {} cannot be created") from error
+        refused = unwritable(path, error, "The folder {} cannot be created")
+        refused.hint = hint or refused.hint
+        raise refused from error
     return path
 
 

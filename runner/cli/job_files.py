@@ -84,19 +84,19 @@ def _meant_by(given: Path) -> list[Path]:
     else:
         return [given]
     if not found:
-        raise UsageError(f"There is no job in {given}.", hint=hint)
+        raise UsageError(f"There is no job in `{given}`.", hint=hint)
     return found
 
 
 def _jobs_among(files: Iterable[Path]) -> list[Path]:
     of_place: dict[Path, Path] = {}
     for file in sorted(files, key=lambda each: (each.is_symlink(), each)):
-        if file.suffix.lower() in _SUFFIXES and file.is_file() and _is_job(file):
+        if file.suffix.lower() in _SUFFIXES and file.is_file() and is_job(file):
             of_place.setdefault(real_path(file), file)
     return sorted(of_place.values())
 
 
-def _is_job(file: Path) -> bool:
+def is_job(file: Path) -> bool:
     """Whether a YAML file is a job, also one with mistakes: those are for a check to find."""
     from runner.job.yaml.document import read_document
 

@@ -101,7 +101,6 @@ def sign_in_target(
     from runner.job.model import Connection, Environment
     from runner.runs.wiring import load_connection
     from runner.salesforce.http.hosts import check_may_have_secrets, login_url
-    from runner.wording import command_for
 
     options = {
         "environment": _environment(environment),
@@ -124,7 +123,7 @@ def sign_in_target(
     if is_local and connection.url is None and connection.token is None:
         raise UsageError(
             "The local org needs no sign-in.",
-            hint=f"Run the job: `{command_for(job or 'JOB', 'run', target=connection.target)}`.",
+            hint="`runner run JOB` starts it.",
         )
     if connection.domain is not None and not is_local:
         check_may_have_secrets(login_url(connection), permitted.hosts)

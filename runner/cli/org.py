@@ -203,9 +203,10 @@ def reset(org_file: OrgFile = None, state_dir: StateDir = None) -> None:
     from runner.files import unwritable
     from runner.local_org.app import STORE_NAME
     from runner.local_org.snapshots import FOLDER_NAME as SNAPSHOTS
-    from runner.runs.local_org_process import running_org
+    from runner.runs.local_org_process import declared_org, running_org
     from runner.state.locks import file_lock
 
+    declared_org(org_file)  # a name mistyped must not empty the org of some other folder
     state = state_folder(state_dir).create()
     of = folder_of_org(org_file)
     folder = state.local_org(of)

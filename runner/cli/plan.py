@@ -241,12 +241,10 @@ def check_masks(plans: Sequence[RunPlan], fields: Sequence[str]) -> None:
 def show_plans(plans: Sequence[RunPlan], output: PlanOutput) -> None:
     """Print plans."""
     if output is PlanOutput.TEXT:
-        from rich.console import Console
-
+        from runner.report.console import console_for
         from runner.report.plan.text import plan_text
 
-        console = Console(file=sys.stdout, markup=False, highlight=False, emoji=False)
-        console.print(plan_text(plans), soft_wrap=True)
+        console_for(sys.stdout).print(plan_text(plans), soft_wrap=True)
     elif output is PlanOutput.JSON:
         from runner.report.plan.document import plan_document
 

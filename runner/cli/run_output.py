@@ -161,7 +161,7 @@ def _print(ends: Ends, output: str, *, quiet: bool) -> None:
     from runner.cli.error_output import error_document, print_error
     from runner.report.document import run_document
     from runner.report.sinks import printable
-    from runner.report.text import aligned, recap, summary_cells
+    from runner.report.text import aligned, recap, summary_rows
 
     several = len(ends) > 1
     ends = _with_resumed(ends)
@@ -185,7 +185,7 @@ def _print(ends: Ends, output: str, *, quiet: bool) -> None:
     shown = [end for end in ends if code_of(end) or not quiet]
     recaps = [recap(end) for end in shown if not isinstance(end, RunnerError)]
     if shown and several:
-        lines = aligned([summary_cells(end) for end in ends])
+        lines = aligned(summary_rows(ends))
         recaps.append("\n".join([f"{len(ends)} jobs:", *(f"  {line}" for line in lines)]))
     if recaps:
         echo(printable("\n\n".join(recaps)), file=to)

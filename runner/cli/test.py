@@ -266,9 +266,28 @@ def _test_files(given: Sequence[Path]) -> list[Path]:
                 )
             found += below
         else:
-            tests = path.with_name(f"{path.stem}.test{path.suffix}")
-            found.append(tests if not path.name.endswith(SUFFIXES) and tests.is_file() else path)
+            found.append(path if path.name.endswith(SUFFIXES) else _tests_of(path))
     return list(dict.fromkeys(found))
+
+
+def _tests_of(path: Path) -> Path:
+    """The tests beside a job; a file that is not a job stays, for its reading to fail.
+
+    Raises:
+        UsageError: The job has none.
+    """
+    from runner.cli.job_files import is_job
+
+    tests = path.with_name(f"{path.stem}.test{path.suffix}")
+    if tests.is_file():
+        return tests
+    if path.is_file() and is_job(path):
+        raise UsageError(
+            f"{path} has no tests: there is no {tests.name} beside it.",
+            hint="`runner init NEW.yaml` writes a job with a test as an example; "
+            "`snapshot: true` is the quickest expectation.",
+        )
+    return path
 
 
 def _print_lines(verdicts: Sequence[Verdict], *, quiet: bool) -> None:

@@ -87,11 +87,10 @@ def _print_details(details: Sequence[str]) -> None:
     """Print what is not as expected: on a terminal, `- ` in red and `+ ` in green."""
     if not details:
         return
-    from rich.console import Console
-
+    from runner.report.console import console_for
     from runner.report.verdicts import coloured
 
-    console = Console(file=sys.stdout, markup=False, highlight=False, emoji=False)
+    console = console_for(sys.stdout)
     for each in details:
         console.print("\n", coloured(each), sep="", soft_wrap=True)
 

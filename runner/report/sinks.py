@@ -103,8 +103,7 @@ class PlainSink:
 @contextmanager
 def live_sink(stream: TextIO) -> Iterator[events.Sink]:
     """Progress bars; for a terminal only. On a narrow one the bar is left out, never the count."""
-    from rich.console import Console  # noqa: PLC0415 - slow to import, and only terminals need it
-    from rich.progress import (  # noqa: PLC0415
+    from rich.progress import (  # noqa: PLC0415 - slow to import, and only terminals need it
         BarColumn,
         Progress,
         TaskID,
@@ -112,7 +111,9 @@ def live_sink(stream: TextIO) -> Iterator[events.Sink]:
         TimeRemainingColumn,
     )
 
-    console = Console(file=stream, markup=False, highlight=False)
+    from runner.report.console import console_for  # noqa: PLC0415
+
+    console = console_for(stream)
     line = TextColumn("{task.fields[line]}", markup=False)
     bar_columns = (BarColumn(bar_width=_BAR_CHARACTERS), TimeRemainingColumn())
     beside = _BESIDE_THE_LINE if console.width >= _WIDE else 0

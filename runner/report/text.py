@@ -6,6 +6,7 @@ Pure: from outcomes to text. Knows nothing of events, terminals or streams.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from os.path import commonpath
 
 from msgspec.structs import replace
 
@@ -29,13 +30,24 @@ def recap(outcome: RunOutcome) -> str:
     return "\n".join(line.rstrip() for line in lines)
 
 
-def summary_cells(end: RunOutcome | RunnerError) -> tuple[str, ...]:
-    """One of several jobs, in a line: its file, how it ended, how long it took, its run."""
+def summary_rows(ends: Sequence[RunOutcome | RunnerError]) -> list[tuple[str, ...]]:
+    """Several jobs, in a line each: its file, how it ended, how long it took, its run.
+
+    Where files of different folders have one name, those folders are named, too.
+    """
+    files = {end.job_file for end in ends if end.job_file}
+    names = {file: file.name for file in files}
+    if len(set(names.values())) < len(files):
+        above = commonpath([file.parent for file in files])
+        names = {file: str(file.relative_to(above)) for file in files}
+    return [_summary_cells(end, names[end.job_file] if end.job_file else "") for end in ends]
+
+
+def _summary_cells(end: RunOutcome | RunnerError, name: str) -> tuple[str, ...]:
     if isinstance(end, RunnerError):
-        name = end.job_file.name if end.job_file else ""
         return name, "not started", f"exit {int(end.exit_code)}", "", ""
     return (
-        end.job_file.name,
+        name,
         meaning(end),
         f"exit {int(end.worst_exit_code)}",
         f"{(end.finished - end.started).total_seconds():.1f} s",

@@ -60,7 +60,7 @@ def local_org(state: StateFolder, folder: Path, org_file: Path | None) -> Iterat
     Raises:
         StateError: It does not start, or runs with another org file.
     """
-    process, users = None, state.local_org_users(folder)
+    process, users = None, state.create().local_org_users(folder)
     try:
         # A local org that is stopping blocks new users until it has stopped.
         with file_lock(users, shared=True):

@@ -153,7 +153,7 @@ class StateFolder(Struct, frozen=True):
         Raises:
             StateError: It cannot be created.
         """
-        private_folder(self.runs)
+        private_folder(self.runs, _NO_STATE)
         return self
 
     @property
@@ -191,6 +191,12 @@ class StateFolder(Struct, frozen=True):
     def run(self, run_id: str) -> Path:
         """A run's folder; it need not exist."""
         return self.runs / run_id
+
+
+_NO_STATE = (
+    "Runs and their history are kept there: give this user access to it, or name another folder "
+    f"with `--state` or {VARIABLE}."
+)
 
 
 def _key_of(folder: Path) -> str:

@@ -158,6 +158,10 @@ def test_a_folder_without_tests_and_a_file_that_is_not_there_are_usage_errors(be
     missing = bench.run("test", "nix.test.yaml")
     assert missing.code == 2
     assert "there is no such file" in missing.out
+    job = bench.job("- {name: a, query: SELECT Id FROM Account, to: a.csv}\n", name="lone.yaml")
+    untested = bench.run("test", job.name)
+    assert untested.code == 2
+    assert "lone.yaml has no tests: there is no lone.test.yaml beside it" in untested.err
 
 
 def test_the_test_that_init_writes_passes_and_is_not_overwritten(bench):

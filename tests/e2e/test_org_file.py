@@ -82,6 +82,9 @@ def test_serve_reset_and_runs_agree_on_the_org_of_a_folder(bench, serve_org):
     org.process.wait()
     elsewhere = bench.run("org", "reset")
     assert elsewhere.out == f"There is no local org of {bench.folder} yet.\n"
+    mistyped = bench.run("org", "reset", "--org-file", org_file.with_name("orgg.yaml"))
+    assert (mistyped.code, mistyped.out) == (2, "")
+    assert f"did you mean `{org_file}`?" in mistyped.err
     ended = bench.run("org", "reset", "--org-file", org_file)
     assert ended.out == f"The local org of {org_file.parent} is empty.\n"
     assert names(bench, job, job) == ['"Seeded"']

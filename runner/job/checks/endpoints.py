@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import stat
 from collections.abc import Callable, Iterator
@@ -38,7 +37,7 @@ from runner.job.partial_job import (
     task_path,
     written_files,
 )
-from runner.suggest import closest, in_words
+from runner.suggest import in_words
 
 _VALUE_KEYS = ("decimal", "numbers", "dates", "datetimes")
 _TEXT_KEYS = ("compression", *_VALUE_KEYS, "nulls")
@@ -111,8 +110,8 @@ def _missing(source: FileSource, path: Location, job: PartialJob) -> Iterator[Di
             message = f"there is no folder {_relative(file, job)}"
             yield job.origin.diagnose(path, "job/no-source", message, help=_similar(file, job))
     elif _mode(file) is None:
-        message = f"there is no file {_relative(file, job)}"
-        yield job.origin.diagnose(path, "job/no-source", message, help=_similar(file, job))
+        message, hint = _not_there(file, job)
+        yield job.origin.diagnose(path, "job/no-source", message, help=hint)
     elif _is_folder(file):
         message = f"{_relative(file, job)} is a folder"
         hint = "name a file in it"
@@ -136,15 +135,28 @@ def is_here(source: FileSource) -> bool:
     return is_match and next(iglob(str(source.path), recursive=True), None) is not None  # noqa: PTH207
 
 
+def _not_there(file: Path, job: PartialJob) -> tuple[str, str]:
+    """Why a file is missing, and what to do."""
+    from runner.job.missing_file import broken_link  # noqa: PLC0415 - rarely
+
+    leads_to, name = broken_link(file), _relative(file, job)
+    if leads_to is None:
+        return f"there is no file {name}", _similar(file, job)
+    message = f"{name} is a symbolic link to {leads_to}, where there is no file"
+    return message, "correct the link, or name another file"
+
+
 def _similar(file: Path, job: PartialJob) -> str:
     """A file with a similar name in the same folder, or what to check."""
+    from runner.job.missing_file import similar_file  # noqa: PLC0415 - rarely
+
     try:
-        near = closest(file.name, os.listdir(file.parent))  # noqa: PTH208 - names are enough
+        near = similar_file(file)
     except (OSError, ValueError):
         folder = _relative(file.parent, job)
         return f"there is no folder {folder}; paths are relative to the job's folder"
     if near:
-        return f"did you mean `{_relative(file.parent / near, job)}`?"
+        return f"did you mean `{_relative(near, job)}`?"
     return f"paths are relative to the job's folder, {job.folder}"
 
 

@@ -7,6 +7,7 @@ what the values mean.
 from __future__ import annotations
 
 import re
+import stat
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -49,10 +50,16 @@ class Document(Struct, frozen=True):
 def read_document(file: Path) -> Document:
     """Read a file; never raises: a missing or unreadable file is a problem of the document."""
     try:
+        mode = file.stat().st_mode
+        if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):
+            # Opening it would wait for a writer, and what is read once is gone for a resume.
+            return _rejected(Origin(file), messages.NOT_A_FILE)
         with file.open("rb") as stream:
             content = stream.read(MAX_BYTES + 1)
     except (OSError, ValueError) as error:
-        return _rejected(Origin(file), messages.unreadable(error))
+        from runner.job.yaml.unreadable import unreadable  # noqa: PLC0415 - rarely
+
+        return _rejected(Origin(file), unreadable(error, file))
     return parse_document(content, file)
 
 

@@ -130,6 +130,11 @@ _TABLE: tuple[tuple[str, SyntaxProblem], ...] = (
 )  # fmt: skip
 
 
+NOT_A_FILE = SyntaxProblem(
+    "yaml/not-a-file",
+    "this is a pipe or a device, which can be read only once",
+    "save what it contains to a file, and name that",
+)
 EMPTY = SyntaxProblem("yaml/empty", "the file is empty", "`runner init` writes a job to start from")
 TWO_DOCUMENTS = SyntaxProblem(
     "yaml/two-documents",
@@ -190,17 +195,6 @@ def zip_archive() -> SyntaxProblem:
     message = "the file is a ZIP archive, such as a saved plan, not YAML"
     hint = "name the YAML file; `runner apply` takes a plan"
     return SyntaxProblem("yaml/zip-archive", message, hint)
-
-
-def unreadable(error: Exception) -> SyntaxProblem:
-    """The file cannot be opened."""
-    if isinstance(error, FileNotFoundError):
-        return SyntaxProblem("yaml/no-file", "there is no such file", "check the path")
-    if isinstance(error, IsADirectoryError):
-        return SyntaxProblem("yaml/folder", "this is a folder", "name a YAML file in it")
-    reason = getattr(error, "strerror", None) or str(error)
-    message = f"the file cannot be read: {reason}"
-    return SyntaxProblem("yaml/unreadable", message, "check the path and its permissions")
 
 
 def duplicate_key(key: str, first_line: int) -> SyntaxProblem:

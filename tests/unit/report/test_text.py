@@ -9,7 +9,7 @@ from msgspec.structs import replace
 from runner.errors import ExitCode
 from runner.events import Connected, Progress, Retrying, RunStarted, TaskStarted, Warned
 from runner.outcome import Counts, RunOutcome, TaskOutcome, TaskStatus
-from runner.report.text import recap
+from runner.report.text import recap, summary_rows
 from runner.telemetry.lines import line_of, progress_line
 
 MOMENT = datetime(2026, 11, 23, 13, 5, 1, tzinfo=UTC)
@@ -143,3 +143,14 @@ def test_progress_tells_rows_parts_and_state():
     )
     assert progress_line(Progress("a", 200)) == "a: 200 rows"
     assert line_of(Progress("a", 200)) is None
+
+
+def test_jobs_of_one_name_are_told_apart_by_their_folders():
+    ends = [replace(run_of(), job_file=Path(f"/srv/{each}.yaml")) for each in ("uat/a", "prod/a")]
+    assert [row[0] for row in summary_rows(ends)] == ["uat/a.yaml", "prod/a.yaml"]
+    other = replace(run_of(), job_file=Path("/srv/prod/b.yaml"))
+    assert [row[0] for row in summary_rows([ends[0], other, ends[0]])] == [
+        "a.yaml",
+        "b.yaml",
+        "a.yaml",
+    ]

@@ -60,3 +60,11 @@ def test_each_folder_has_a_local_org_and_a_link_to_it_the_same(tmp_path):
     for place in (state.local_org, state.local_org_users, state.local_org_start):
         assert place(link) == place(one)
     assert state.local_org(tmp_path / "Ünï cödé/..").parent == state.root / "local_org"
+
+
+def test_a_folder_that_cannot_be_made_says_how_to_name_another(tmp_path):
+    (tmp_path / "home").write_text("")
+    with pytest.raises(paths.StateError, match="cannot be created") as caught:
+        StateFolder(tmp_path / "home" / "sfrunner").create()
+    assert "`--state` or SFRUNNER_STATE" in caught.value.hint
+    assert "resume" not in caught.value.hint
