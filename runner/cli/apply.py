@@ -85,10 +85,9 @@ def apply(
 ) -> None:
     """Do what a plan says, and nothing else.
 
-    A saved plan is refused if the org, the job file or a source is not what it was made of. Of a
-    job, the plan is made, shown, and applied once it is confirmed. A record that has changed since
-    the plan was made is left alone. An applied plan is a run like any other: it can be resumed,
-    retried and undone.
+    A saved plan is refused if the org, the job file or a source has changed. For a job, the plan is
+    made, shown, and applied after confirmation. A record that has changed since the plan was made
+    is left alone. An applied plan is a run: it can be resumed, retried and undone.
     """
     from runner.cli.options import seconds
     from runner.cli.run_output import progress, run_options, run_output

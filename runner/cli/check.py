@@ -37,7 +37,7 @@ def check(
     ] = False,
     notify: Annotated[
         bool,
-        Option("--notify", help="Also send a test message to all whom the jobs notify."),
+        Option("--notify", help="Also send a test message to all recipients of the jobs."),
     ] = False,
     output: FindingsOption = FindingsOutput.TEXT,
     state_dir: StateDir = None,
@@ -46,10 +46,10 @@ def check(
     allow_host: AllowHost = None,
     allow_outside: AllowOutside = None,
 ) -> None:
-    """Check jobs against their orgs; nothing is written.
+    """Check jobs against their orgs, without writing anything.
 
     Checks the token, the org, the API version, the user's permissions, every object, field and
-    relationship, the keys, and what is left of the org's limits.
+    relationship, the keys, and the org's remaining limits.
     """
     from runner.cli.ci import tell_ci_findings
     from runner.errors import ExitCode

@@ -52,7 +52,7 @@ def variables() -> frozenset[str]:
 def doctor(
     job: Annotated[
         Path | None,
-        Argument(help="A job, to sign in to its org as well.", metavar="[JOB]"),
+        Argument(help="Also check the sign-in of this job.", metavar="[JOB]"),
     ] = None,
     target: Target = None,
     output: OutputOption = Output.TEXT,
@@ -60,12 +60,11 @@ def doctor(
     allow_host: AllowHost = None,
     allow_outside: AllowOutside = None,
 ) -> None:
-    """Look for what keeps runs from working on this machine.
+    """Find problems on this machine that keep runs from working.
 
-    Looks at Python, the installed extras, misspelt variables, proxy and certificates, the state,
-    what has chosen it and what is old in it; of a job also at its sign-in, its token and the clock
-    against the org's.
-    Exit 1 if something must be fixed.
+    Checks Python, the installed extras, misspelt variables, proxy and certificates, and the state:
+    where it is set, and what is old in it. With a job, also its sign-in, its token, and the clock
+    against the org's. Exit 1 if something must be fixed.
     """
     from msgspec.structs import replace
 

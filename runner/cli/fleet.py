@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
-from runner.cli.options import On, Output, OutputOption, StateDir
+from runner.cli.declare import Option
+from runner.cli.options import Output, OutputOption, StateDir
 from runner.cli.settings import state_folder
 from runner.cli.terminal import echo
 
@@ -22,8 +23,21 @@ runner fleet --on tcp://scheduler:8786 -o json
 """
 
 
-def fleet(on: On = None, output: OutputOption = Output.TEXT, state_dir: StateDir = None) -> None:
-    """List the runs under way: which job, where, how far.
+def fleet(
+    on: Annotated[
+        str | None,
+        Option(
+            "--on",
+            envvar="SFRUNNER_ON",
+            help="Also list the workers of this Dask scheduler, e.g. tcp://scheduler:8786.",
+            metavar="ADDRESS",
+            show_default=False,
+        ),
+    ] = None,
+    output: OutputOption = Output.TEXT,
+    state_dir: StateDir = None,
+) -> None:
+    """List the runs in progress: which job, where, how far.
 
     With --on, also the workers of a Dask scheduler and what each runs.
     """
@@ -40,7 +54,7 @@ def fleet(on: On = None, output: OutputOption = Output.TEXT, state_dir: StateDir
         return
     from runner.report.sinks import printable
 
-    lines = [_run_line(run) for run in runs] or ["No run is under way."]
+    lines = [_run_line(run) for run in runs] or ["No run is in progress."]
     if workers is not None:
         lines += [_worker_line(*each) for each in workers.items()] or [
             "The cluster has no workers."

@@ -39,18 +39,25 @@ def login(
         Option(
             "--environment",
             envvar="SFRUNNER_ENVIRONMENT",
+            metavar="NAME",
             help="live or sandbox, if no job is given.",
         ),
     ] = None,
     domain: Annotated[
         str | None,
-        Option("--domain", envvar="SFRUNNER_DOMAIN", help="My Domain, e.g. `acme` or `acme--uat`."),
+        Option(
+            "--domain",
+            envvar="SFRUNNER_DOMAIN",
+            metavar="NAME",
+            help="My Domain, e.g. `acme` or `acme--uat`.",
+        ),
     ] = None,
     client_id: Annotated[
         str | None,
         Option(
             "--client-id",
             envvar="SFRUNNER_CLIENT_ID",
+            metavar="KEY",
             help="Consumer key of the External Client App.",
         ),
     ] = None,
@@ -66,6 +73,7 @@ def login(
         int,
         Option(
             envvar="SFRUNNER_LOGIN_PORT",
+            metavar="N",
             min=1,
             max=65_535,
             help="Loopback port of the callback URL, as registered in the app.",
@@ -93,13 +101,19 @@ def login(
     ] = False,
     username: Annotated[
         str | None,
-        Option("--username", envvar="SFRUNNER_USERNAME", help="With --jwt: the user to sign in."),
+        Option(
+            "--username",
+            envvar="SFRUNNER_USERNAME",
+            metavar="NAME",
+            help="With --jwt: the user to sign in.",
+        ),
     ] = None,
     key_file: Annotated[
         FileOption,
         Option(
             "--key-file",
             envvar="SFRUNNER_KEY_FILE",
+            metavar="FILE",
             help="With --jwt: the private key, a PEM file.",
         ),
     ] = None,
@@ -108,6 +122,7 @@ def login(
         Option(
             "--key-env",
             envvar="SFRUNNER_KEY_ENV",
+            metavar="NAME",
             help="With --jwt: the variable that holds the key.",
         ),
     ] = None,
@@ -116,6 +131,7 @@ def login(
         Option(
             "--key-command",
             envvar="SFRUNNER_KEY_COMMAND",
+            metavar="COMMAND",
             help="With --jwt: the command that prints the key.",
         ),
     ] = None,
@@ -124,6 +140,7 @@ def login(
         Option(
             "--passphrase-env",
             envvar="SFRUNNER_PASSPHRASE_ENV",
+            metavar="NAME",
             help="With --jwt: the variable that holds the key's passphrase, if it has one.",
         ),
     ] = None,
@@ -140,6 +157,7 @@ def login(
         Option(
             "--secret-file",
             envvar="SFRUNNER_SECRET_FILE",
+            metavar="FILE",
             help="With --client-credentials: the file that holds the secret.",
         ),
     ] = None,
@@ -148,6 +166,7 @@ def login(
         Option(
             "--secret-env",
             envvar="SFRUNNER_SECRET_ENV",
+            metavar="NAME",
             help="With --client-credentials: the variable that holds the secret.",
         ),
     ] = None,
@@ -156,6 +175,7 @@ def login(
         Option(
             "--secret-command",
             envvar="SFRUNNER_SECRET_COMMAND",
+            metavar="COMMAND",
             help="With --client-credentials: the command that prints the secret.",
         ),
     ] = None,

@@ -145,8 +145,8 @@ StateDir = Annotated[
         "--state",
         envvar="SFRUNNER_STATE",
         metavar="FOLDER|URL",
-        help="Folder of the ledger and the runs, or the address of a state that machines share. "
-        "Default: what sfrunner.yaml says, or $XDG_STATE_HOME/sfrunner.",
+        help="Folder of the ledger and the runs, or the address of a shared state. "
+        "Default: that of sfrunner.yaml, or $XDG_STATE_HOME/sfrunner.",
         show_default=False,
     ),
 ]
@@ -175,7 +175,7 @@ Parallel = Annotated[
     Option(
         "--parallel",
         envvar="SFRUNNER_PARALLEL",
-        help="Tasks that may run at once, where `needs` allows it.",
+        help="Maximum number of tasks that run at once, as `needs` allows.",
         metavar="N",
         min=1,
         max=16,
@@ -195,7 +195,7 @@ AllowRail = Annotated[
     list[Rail] | None,
     Option(
         "--allow",
-        help="Go on although this limit of the job would be exceeded; repeatable.",
+        help="Continue although the run exceeds this limit of the job; repeatable.",
         metavar="LIMIT",
     ),
 ]

@@ -39,6 +39,7 @@ OrgFile = Annotated[
     Option(
         "--org-file",
         envvar="SFRUNNER_ORG_FILE",
+        metavar="FILE",
         help="YAML file of custom objects and fields.",
         show_default=False,
     ),
@@ -51,6 +52,7 @@ def serve(
         int,
         Option(
             envvar="SFRUNNER_PORT",
+            metavar="N",
             min=0,
             max=65_535,
             help="Loopback port; 0 picks a free one.",
@@ -64,13 +66,13 @@ def serve(
         bool, Option("--rotate", help="Issue a new refresh token with every refresh.")
     ] = False,
     session_seconds: Annotated[
-        float, Option(help="Seconds until an unused access token expires.")
+        float, Option(metavar="N", help="Seconds until an unused access token expires.")
     ] = 7200.0,
     bulk_pace_seconds: Annotated[
-        float, Option(help="Minimum seconds that a Bulk job stays in each state.")
+        float, Option(metavar="N", help="Minimum seconds that a Bulk job stays in each state.")
     ] = 0.0,
     daily_api_requests: Annotated[
-        int, Option(min=1, help="API requests that the org allows in 24 hours.")
+        int, Option(metavar="N", min=1, help="API requests that the org allows in 24 hours.")
     ] = 15_000,
     no_hard_delete: Annotated[
         bool, Option("--no-hard-delete", help="Refuse hard deletes to every user.")
@@ -193,9 +195,9 @@ def _when_unused(users: Path, stop: Callable[[], None]) -> None:
 def reset(org_file: OrgFile = None, state_dir: StateDir = None) -> None:
     """Delete everything in the local org of a folder.
 
-    That is every record, Bulk job and session, and the setting of its clock; snapshots remain. The
-    folder is that of the org file; without one,
-    the current folder. The org loads its seeds again when it is next started.
+    Deletes all records, Bulk jobs and sessions, and resets the clock; snapshots remain. The folder
+    is that of the org file; without one, the current folder. The org loads its seeds again when it
+    is next started.
     """
     import shutil
 
@@ -244,7 +246,7 @@ def pull(
         list[str] | None,
         Option(
             "--objects",
-            help="Also these objects, with commas between them; repeatable.",
+            help="Also pull these objects, separated by commas; repeatable.",
             metavar="A,B",
         ),
     ] = None,
@@ -257,9 +259,7 @@ def pull(
             show_default=False,
         ),
     ] = None,
-    update: Annotated[
-        bool, Option("--update", help="Write the files again if they exist.")
-    ] = False,
+    update: Annotated[bool, Option("--update", help="Update the files if they exist.")] = False,
     tag: Tags = None,
     target: Target = None,
     output: OutputOption = Output.TEXT,
@@ -268,11 +268,11 @@ def pull(
     allow_host: AllowHost = None,
     allow_outside: AllowOutside = None,
 ) -> None:
-    """Write the shape of the jobs' org into org.yaml and org.lock.json.
+    """Write the jobs' objects to org.yaml and org.lock.json.
 
-    Describes the objects that the jobs use: org.yaml is a local org that has them, org.lock.json
-    what checks compare jobs with. With --from-source it reads the metadata of a project instead
-    of an org; without jobs, of all its objects.
+    org.yaml declares a local org with the objects that the jobs use; checks compare jobs with
+    org.lock.json. With --from-source, the metadata of a project is read instead of an org; without
+    jobs, all its objects.
     """
     from runner.errors import UsageError
     from runner.runs import org_pull

@@ -30,7 +30,7 @@ def load(
         list[Path],
         Argument(
             help="CSV files, trees or plans of `sf data import tree`, folders of CSV files, "
-            "folders that SFDMU exported to.",
+            "SFDMU exports.",
             metavar="FILE...",
         ),
     ],
@@ -47,9 +47,10 @@ def load(
     output: OutputOption = Output.TEXT,
     state_dir: StateDir = None,
 ) -> None:
-    """Create the records of files in the local org of a folder, all or none.
+    """Create records from files in the local org.
 
-    Files can refer to each other, in any order. The org may be running.
+    Creates all records or none. Files can refer to each other, in any order. The org may be
+    running. It is the org of the org file's folder; without one, of the current folder.
     """
     from runner.runs.load_rows import read_files
     from runner.runs.local_org_control import org_control
@@ -86,10 +87,10 @@ def dump(
     output: OutputOption = Output.TEXT,
     state_dir: StateDir = None,
 ) -> None:
-    """Write the records of the local org of a folder to CSV files, one for each object.
+    """Write the records of the local org to CSV files.
 
-    `runner org load` reads them again. What every org has anyway is left out. The org may be
-    running.
+    Writes one file per object; `runner org load` reads them again. Records that every org has are
+    left out. The org may be running.
     """
     from runner.runs.local_org_control import org_control
     from runner.runs.local_org_records import dump_records

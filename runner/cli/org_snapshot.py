@@ -37,7 +37,7 @@ Snapshot = dict[str, object]
 def snapshot(
     name: Annotated[str | None, Argument(help="Name of the snapshot.", metavar="NAME")] = None,
     update: Annotated[
-        bool, Option("--update", help="Take it again if there is one of this name.")
+        bool, Option("--update", help="Replace the snapshot of this name.")
     ] = False,
     listing: Annotated[
         bool, Option("--list", help="List the snapshots of this org instead.")
@@ -51,8 +51,8 @@ def snapshot(
 ) -> None:
     """Save the state of the local org of a folder under a name.
 
-    That is its records, files and clock, without Bulk jobs and sign-ins. The folder is that of the
-    org file; without one, the current folder. The org may be running. `runner org reset` keeps
+    Saves records, files and clock, without Bulk jobs and sign-ins. The folder is that of the org
+    file; without one, the current folder. The org may be running. `runner org reset` keeps
     snapshots.
     """
     from runner.errors import UsageError
@@ -83,10 +83,10 @@ def restore(
     output: OutputOption = Output.TEXT,
     state_dir: StateDir = None,
 ) -> None:
-    """Make the local org of a folder what it was when a snapshot was taken.
+    """Restore the local org of a folder from a snapshot.
 
-    Everything that was written since is lost, and Bulk jobs are deleted; sign-ins remain. The org
-    may be running. If it fails, the org is as it was.
+    Everything written since is lost, and Bulk jobs are deleted; sign-ins remain. The org may be
+    running. If the restore fails, the org is unchanged.
     """
     with _control(org_file, state_dir) as org:
         found = cast("Snapshot", org.ask("POST", f"{_SNAPSHOTS}/{quote(name, safe='')}/restore"))
@@ -111,7 +111,7 @@ def time(
 ) -> None:
     """Print or set the clock of the local org of a folder.
 
-    It goes on from the time that is set, also when the org is stopped and started again. Date
+    The clock continues from this time, even if the org is stopped and started again. Date
     literals, the times of records and the ends of sessions follow it.
     """
     from runner.errors import UsageError

@@ -40,8 +40,8 @@ def overdue(
 ) -> None:
     """List the jobs that have not succeeded in time.
 
-    How often a job has to succeed is its `expect`. A job that never ran is overdue. Exits with 12
-    if any job is.
+    `expect` in a job says how often it must succeed. A job that never ran is overdue. Exits with
+    12 if any job is overdue.
     """
     from runner.runs.overdue import expectations_of, expectations_of_known
     from runner.state.store import open_ledger

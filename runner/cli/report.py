@@ -44,7 +44,7 @@ def report(
     ] = None,
     job: Annotated[
         str | None,
-        Option("--job", help="The last 30 runs of this job instead.", metavar="NAME"),
+        Option("--job", help="Report the last 30 runs of this job instead.", metavar="NAME"),
     ] = None,
     out: Annotated[
         str | None,
@@ -69,7 +69,8 @@ def report(
 ) -> None:
     """Write one HTML file about a run, or about the runs of a job.
 
-    The file loads nothing else. A run in progress or one that died has what is known of it so far.
+    The file loads nothing from elsewhere. For a run in progress, or one that died, it shows what is
+    known so far.
     """
     from runner.report.run.page import TREND, facts_of, history_html, run_html
     from runner.state.store import open_ledger

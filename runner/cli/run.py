@@ -83,11 +83,11 @@ def run(
     ] = False,
     dry_run: Annotated[
         bool,
-        Option("--dry-run", help="Write nothing, and show what the run would do: a plan."),
+        Option("--dry-run", help="Write nothing; show the plan of the run."),
     ] = False,
     fail_fast: Annotated[
         bool,
-        Option("--fail-fast", help="Start no further job after one that failed."),
+        Option("--fail-fast", help="Do not start further jobs after one that failed."),
     ] = False,
     timeout: Timeout = None,
     wait_lock: WaitLock = None,
@@ -101,7 +101,7 @@ def run(
         Option(
             "--per-org",
             min=1,
-            help="With --on: jobs of one org that may run at once. 1 by default: in their order.",
+            help="With --on: how many jobs of one org run at once. Default: 1, in their order.",
             metavar="N",
             show_default=False,
         ),
@@ -125,7 +125,7 @@ def run(
     """Run jobs one after another and account for every row.
 
     All jobs are checked before the first one starts. If an earlier run of a job did not finish, it
-    is resumed; if it had other params or tasks, what is asked now starts after it.
+    is resumed; if it had other params or tasks, the new run starts after it.
     """
     from runner.cli.run_output import run_options, run_output
     from runner.runs import execute

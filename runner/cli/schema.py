@@ -33,12 +33,19 @@ runner schema --for jobs/accounts.yaml --out jobs/job.schema.json
 
 
 def schema(
-    name: Annotated[SchemaName, Argument(help="Which schema.", metavar="[NAME]")] = SchemaName.JOB,
+    name: Annotated[
+        SchemaName,
+        Argument(
+            help="Which schema: job, event, notification, org, plan, project, run, test, "
+            "test-results or token.",
+            metavar="[NAME]",
+        ),
+    ] = SchemaName.JOB,
     job: Annotated[
         Path | None,
         Option(
             "--for",
-            help="A job: its schema then knows the objects and fields in org.lock.json.",
+            help="Add the objects and fields of this job's org.lock.json to the job schema.",
             metavar="JOB",
             show_default=False,
         ),
@@ -46,13 +53,13 @@ def schema(
     out: Annotated[
         Path | None,
         Option(
-            "--out", help="File to write in place of stdout.", metavar="FILE", show_default=False
+            "--out", help="File to write instead of stdout.", metavar="FILE", show_default=False
         ),
     ] = None,
 ) -> None:
     """Print the JSON Schema of files and documents.
 
-    Editors complete and check files with it. With `--for`, they also know the org's objects, fields
+    Editors use it to complete and check files. With `--for`, it also has the org's objects, fields
     and picklist values, as `runner org pull` has read them.
     """
     from runner.job.schema.files import schema_text

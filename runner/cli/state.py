@@ -20,7 +20,7 @@ from runner.wording import counted
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-GROUP = Group("Take history and unfinished runs to another machine or state.")
+GROUP = Group("Move history and unfinished runs to another machine.")
 EXAMPLES = {
     "export": "runner state export state.zip\nrunner state export s3://acme/state.zip --results",
     "import": "runner state import state.zip\nrunner state import state.zip --move /srv/jobs=/app",
@@ -31,7 +31,7 @@ EXAMPLES = {
 def export(
     file: Annotated[
         str,
-        Argument(help="The file to write, or its address in an object store.", metavar="FILE"),
+        Argument(help="File to write, or its address in an object store.", metavar="FILE"),
     ],
     results: Annotated[
         bool,
@@ -40,9 +40,9 @@ def export(
     output: OutputOption = Output.TEXT,
     state_dir: StateDir = None,
 ) -> None:
-    """Write history, watermarks and unfinished runs with their files to one file.
+    """Write history and unfinished runs to one file.
 
-    It has rows of the unfinished runs, and no tokens.
+    The file also contains the watermarks and the rows of unfinished runs. It contains no tokens.
     """
     from runner.runs.state_file import export_state
 
@@ -74,23 +74,23 @@ def export(
 def import_(
     file: Annotated[
         str,
-        Argument(help="A file of `runner state export`, or its address.", metavar="FILE"),
+        Argument(help="File of `runner state export`, or its address.", metavar="FILE"),
     ],
     move: Annotated[
         list[str] | None,
         Option(
             "--move",
-            help="Job files below the first folder there are below the second here; repeatable.",
+            help="Job files of folder THERE are in folder HERE on this machine; repeatable.",
             metavar="THERE=HERE",
         ),
     ] = None,
     output: OutputOption = Output.TEXT,
     state_dir: StateDir = None,
 ) -> None:
-    """Add the history, watermarks and unfinished runs of a file to the state.
+    """Add the history and unfinished runs of an export.
 
-    To a state folder or to a state that machines share, all of it or nothing: a run or a watermark
-    that is there already must be the same.
+    Adds them to the state folder or the shared state, all or nothing. A run or watermark that is
+    already there must be the same.
     """
     from runner.runs.state_file import import_state
 

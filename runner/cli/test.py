@@ -58,7 +58,7 @@ def test(
         str,
         Option(
             "-n",
-            help="How many tests run at once. Default: one a processor, if there are "
+            help="How many tests run at once. Default: one per processor, if there are "
             "more than a few tests.",
             metavar="N",
             show_default=False,
@@ -68,8 +68,8 @@ def test(
         bool,
         Option(
             "--watch",
-            help="Stay, and run tests again when a file that they read changes: their own, their "
-            "job, sources, rows, org file.",
+            help="Keep running, and repeat tests when a file changes that they read: their own, "
+            "their job, sources, rows, org file.",
             show_default=False,
         ),
     ] = False,
@@ -77,7 +77,7 @@ def test(
         bool,
         Option(
             "--update",
-            help="Write what the jobs do now as the snapshots of the tests that have one.",
+            help="Update the snapshots of tests that have one to what the jobs do now.",
             show_default=False,
         ),
     ] = False,
@@ -85,7 +85,7 @@ def test(
         bool,
         Option(
             "--cover",
-            help="Also print which tasks, fields and ways to end no test has met.",
+            help="Also print which tasks, fields and outcomes no test covers.",
             show_default=False,
         ),
     ] = False,
@@ -102,8 +102,8 @@ def test(
 ) -> None:
     """Run the tests of jobs, each on a new local org.
 
-    A test file, `accounts.test.yaml`, is beside its job, `accounts.yaml`. No other org is reached,
-    no token is read, and what a job writes goes to a temporary folder.
+    The tests of `accounts.yaml` are in `accounts.test.yaml` beside it. No other org is contacted,
+    no token is read, and jobs write to a temporary folder.
     """
     from runner.cli.ci import tell_ci_findings
     from runner.cli.run_output import exit_with

@@ -51,7 +51,7 @@ RAILS: Mapping[Rail, RailRule] = {
         {Verb.CREATE: Needs.ROWS, Verb.UPSERT: Needs.RECORDS},
     ),
     Rail.MAX_UPDATES: RailRule(
-        "records changed; those that hold everything already do not count",
+        "records changed; unchanged ones do not count",
         "rail/max-updates",
         {Verb.UPDATE: Needs.RECORDS, Verb.UPSERT: Needs.RECORDS},
     ),
@@ -61,7 +61,7 @@ RAILS: Mapping[Rail, RailRule] = {
         {Verb.DELETE: Needs.ROWS, Verb.MERGE: Needs.ROWS},
     ),
     Rail.MAX_CLEARS: RailRule(
-        "cells of records emptied that hold a value",
+        "field values cleared",
         "rail/max-clears",
         {Verb.UPDATE: Needs.RECORDS, Verb.UPSERT: Needs.RECORDS},
     ),

@@ -208,7 +208,7 @@ def test_ctrl_c_ends_all_in_order(project):
     assert "Traceback" not in err
     assert "8787" not in said, "Dask does not complain about another cluster"
     assert json.loads(out)["tasks"][0]["status"] == "aborted"
-    assert project.bench.run("fleet").out == "No run is under way.\n"
+    assert project.bench.run("fleet").out == "No run is in progress.\n"
     org.go_on()
     ended = project.bench.run("resume", "-o", "json")
     assert ended.code == 0, ended.err
