@@ -36,9 +36,7 @@ Snapshot = dict[str, object]
 @GROUP.verb("snapshot", EXAMPLES["snapshot"])
 def snapshot(
     name: Annotated[str | None, Argument(help="Name of the snapshot.", metavar="NAME")] = None,
-    update: Annotated[
-        bool, Option("--update", help="Replace the snapshot of this name.")
-    ] = False,
+    update: Annotated[bool, Option("--update", help="Replace the snapshot of this name.")] = False,
     listing: Annotated[
         bool, Option("--list", help="List the snapshots of this org instead.")
     ] = False,
