@@ -32,7 +32,7 @@ class RowStatus(StrEnum):
     """Not sent, because its record holds everything already."""
 
 
-class RowResult(Struct, frozen=True):
+class RowResult(Struct, frozen=True, gc=False):
     """The result of one input row."""
 
     row: int

@@ -16,6 +16,7 @@ from operator import attrgetter, ge
 from pathlib import Path
 
 from msgspec import Struct, msgpack
+from msgspec.structs import replace
 
 from runner.outcome import RowResult, RowStatus
 from runner.redaction import redacted
@@ -40,28 +41,44 @@ _WITH_REASONS = frozenset({RowStatus.FAILED, RowStatus.IN_DOUBT, RowStatus.SKIPP
 _SIGNS = {status: FIRST_SIGN + place for place, status in enumerate(RowStatus)}
 _SAID_COLUMNS = ("sf__Code", "sf__Message", "sf__Fields")
 _SAID_KEPT = 1_000
+_READ_AT_ONCE = 1_000
+"""Results from the file: of one chunk they are few."""
 _OBJECT_BYTES = 300
 """Of a result, without its message."""
 _MOST_BYTES_IN_MEMORY = 2_000_000
 TOP_ERRORS = 10
 Cells = tuple[object, ...]
 Members = tuple[int, RowStatus, str | None, bool | None, str | None, str | None, str | None]
-"""Of a result, as they are in the file: without secrets, and with the fields as one text."""
+"""Of a result, as they are in the file: with the fields as one text."""
 _decoder = msgpack.Decoder(list[Members])
 
 
 def cells_of(result: RowResult) -> Cells:
-    """Row, status, Id, created, code, message and fields, without secrets."""
-    said = _clean(result.code, result.message, result.fields)
+    """Row, status, Id, created, code, message and fields."""
+    said = (result.code, result.message, _joined(result.fields))
     return (result.row, result.status, result.id, result.created, *said)
 
 
-def _clean(
-    code: str | None, message: str | None, fields: tuple[str, ...]
-) -> tuple[str | None, ...]:
-    """What the org said of a row: it may repeat a token in a message."""
-    said = (code, message, " ".join(fields) or None)
-    return tuple(redacted(each) if each else each for each in said)
+def _joined(fields: tuple[str, ...]) -> str | None:
+    return " ".join(fields) or None
+
+
+def _without_secrets(results: Sequence[RowResult]) -> Sequence[RowResult]:
+    said = {text for each in results for text in (each.code, each.message, *each.fields) if text}
+    # All at once, because hardly any has one.
+    together = "\n".join(said)
+    if redacted(together) == together:
+        return results
+    clean: dict[str | None, str | None] = {text: redacted(text) for text in said}
+    return [
+        replace(
+            each,
+            code=clean.get(each.code),
+            message=clean.get(each.message),
+            fields=tuple(map(redacted, each.fields)),
+        )
+        for each in results
+    ]
 
 
 def keep_succeeded(lines: SucceededLines, results: Sequence[RowResult]) -> Sequence[RowResult]:
@@ -109,6 +126,8 @@ class _Reason(Struct, frozen=True):
 class HeldResults:
     """The results of rows, of which one has at most one; read by several threads once all are in.
 
+    No secret is in them: what the org says may repeat one.
+
     Attributes:
         endings: How many rows ended in each way: the status, and whether a record was created.
         has_null: Whether a message has the character U+0000.
@@ -135,6 +154,7 @@ class HeldResults:
         Raises:
             StateError: They cannot be written.
         """
+        results = _without_secrets(results)
         self._results += results
         for each in results:
             self.endings[each.status, each.created] += 1
@@ -184,10 +204,15 @@ class HeldResults:
     def _save(self) -> None:
         results = sorted(self._results, key=attrgetter("row"))
         _group(results, self._reasons)
-        content = msgpack.encode([*map(cells_of, results)])
         offset = sum(each.size for each in self._saved)
+        content = b""
+        for at in range(0, len(results), _READ_AT_ONCE):
+            some = results[at : at + _READ_AT_ONCE]
+            encoded = msgpack.encode([*map(cells_of, some)])
+            place = offset + len(content)
+            self._saved.append(_Saved(some[0].row, some[-1].row, place, len(encoded)))
+            content += encoded
         write_at(self._file, offset, content)
-        self._saved.append(_Saved(results[0].row, results[-1].row, offset, len(content)))
         self._results, self._bytes = [], 0
 
     def _read(self, saved: _Saved) -> list[RowResult]:
@@ -245,9 +270,8 @@ def _group(results: Iterable[RowResult], found: dict[Cells, _Reason]) -> None:
     for each in results:
         if each.status in _WITH_REASONS:
             said.setdefault((each.code, each.message, each.fields), []).append(each.row)
-    for parts, rows in said.items():
-        code, message, fields = _clean(*parts)
-        key = (code or None, fields or None, values_taken_out(message) if message else None)
+    for (code, message, fields), rows in said.items():
+        key = (code or None, _joined(fields), values_taken_out(message) if message else None)
         own = _Reason(len(rows), min(rows), code or "", message or "")
         other = found.get(key)
         if other is not None:
@@ -258,7 +282,7 @@ def _group(results: Iterable[RowResult], found: dict[Cells, _Reason]) -> None:
 
 def _said_cells(code: str | None, message: str | None, fields: tuple[str, ...]) -> list[bytes]:
     """What the org said of a row, as cells of plain CSV."""
-    return [_text(each) for each in _clean(code, message, fields)]
+    return [_text(each) for each in (code, message, _joined(fields))]
 
 
 def _text(cell: object) -> bytes:

@@ -30,7 +30,7 @@ OWN_COLUMNS = ("sf__id", "sf__created")
 _OWN_CELLS = re.compile(
     rb"(?:%(cells)b\n)*+%(cells)b" % {b"cells": rb'"[0-9A-Za-z]++","(?:true|false)"'}
 )
-_READ_BYTES = 64_000
+_READ_BYTES = 128_000
 """What is longer than 128 KB, C's allocator gives back to the system each time."""
 
 

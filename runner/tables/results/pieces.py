@@ -49,7 +49,7 @@ FIRST_SIGN = 97
 """A status is one character: `a` is the first one in the order of its type."""
 _WRITTEN_AT_ONCE = 1_000
 _PUT_TOGETHER = Path(__file__).with_suffix(".lua")
-_COMPILED_BYTES = 32_000
+_COMPILED_BYTES = 100_000
 """Records put together at once: so few that they stay in the processor's cache."""
 _READ_BYTES = 64_000
 _MOST_BYTES_IN_MEMORY = 16_000_000

@@ -6,7 +6,8 @@ import pytest
 
 from runner.errors import StorageError
 from runner.outcome import RowResult, RowStatus
-from runner.tables.results import held_results
+from runner.redaction import forget_secret, register_secret
+from runner.tables.results import held_results, succeeded_lines
 from runner.tables.results.row_results import RowResults
 
 
@@ -53,3 +54,48 @@ def test_results_that_somebody_has_damaged_are_an_error(stage, tmp_path, monkeyp
     with pytest.raises(StorageError, match="Result files cannot be written"):
         results.write_files(tmp_path)
     assert results.top_errors() == (("BAD", "no", 1, 2),)
+
+
+SECRET = "aToken-that-the-org-repeats.0123456789"
+
+
+@pytest.fixture
+def secret():
+    register_secret(SECRET)
+    yield SECRET
+    forget_secret(SECRET)
+
+
+@pytest.mark.parametrize("in_memory", [0, 2_000_000])
+def test_a_secret_in_one_of_many_messages_is_masked(
+    stage, tmp_path, monkeypatch, secret, in_memory
+):
+    monkeypatch.setattr(held_results, "_MOST_BYTES_IN_MEMORY", in_memory)
+    results = RowResults(stage(b"a\n" + b"1\n" * 30))
+    messages = {row: f"Row {row} is wrong" for row in range(1, 31)}
+    expected = dict(messages)
+    messages[7], expected[7] = f"Session {secret} has expired", "Session *** has expired"
+    results.add(
+        [RowResult(n, RowStatus.FAILED, None, None, "BAD", text) for n, text in messages.items()]
+    )
+    assert expected[7] in {message for _, message, _, _ in results.top_errors()}
+    results.write_files(tmp_path)
+    rows = read(tmp_path / "failed.csv")
+    assert {int(row["sf__Row"]): row["sf__Message"] for row in rows} == expected
+    assert {row["sf__Code"] for row in rows} == {"BAD"}
+
+
+def test_of_many_results_only_those_of_a_chunk_are_read_for_it(stage, tmp_path, monkeypatch):
+    monkeypatch.setattr(held_results, "_MOST_BYTES_IN_MEMORY", 0)
+    sizes = []
+
+    def read_at(file, offset, size):
+        sizes.append(size)
+        return succeeded_lines.read_at(file, offset, size)
+
+    monkeypatch.setattr(held_results, "read_at", read_at)
+    staging = stage(b"a\n" + b"1\n" * 20_000)
+    held = held_results.HeldResults(staging.folder / "held")
+    held.add([RowResult(n, RowStatus.FAILED, message="no") for n in range(1, 20_001)])
+    assert held.has_any(12_345, 12_345)
+    assert 0 < sum(sizes) < (staging.folder / "held").stat().st_size / 10
