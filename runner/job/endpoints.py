@@ -276,6 +276,12 @@ class FolderTarget(Struct, frozen=True):
     keeping: Keeping = Keeping()
 
 
+STATE_TABLE = "_sfrunner_state"
+"""Where a database keeps what a target's next run has to know."""
+STAGED = "sfrunner_rows"
+"""A temporary table, with the rows that are on their way into a target."""
+
+
 class DatabaseTarget(Struct, frozen=True):
     """A table of a SQL database."""
 

@@ -52,6 +52,7 @@ _ALWAYS: tuple[_Check, ...] = (
     tasks.rows_of_tasks,
     tasks.order,
     endpoints.targets,
+    endpoints.reserved_tables,
     endpoints.formats,
     endpoints.unused_value_keys,
     endpoints.sources,

@@ -12,7 +12,9 @@ from runner.credentials import SecretReference
 from runner.diagnostics import Diagnostic, Location
 from runner.job.endpoints import (
     MOST_COLUMNS,
+    STAGED,
     STANDARD_STREAM,
+    STATE_TABLE,
     DatabaseTarget,
     FileFormat,
     FileShape,
@@ -158,6 +160,19 @@ def _similar(file: Path, job: PartialJob) -> str:
     if near:
         return f"did you mean `{_relative(near, job)}`?"
     return f"paths are relative to the job's folder, {job.folder}"
+
+
+def reserved_tables(job: PartialJob) -> Iterator[Diagnostic]:
+    """Targets that are called as a table that the runner makes beside a target."""
+    for query in job.queries:
+        for path, target in query_targets(query):
+            if isinstance(target, DatabaseTarget):
+                own = target.table.rpartition(".")[2]
+                if own.lower() in {STATE_TABLE, STAGED}:
+                    message = f"`{own}` is the name of a table that the runner makes for itself"
+                    hint = "give the target another name"
+                    at = (*path, "table")
+                    yield job.origin.diagnose(at, "job/reserved-table", message, help=hint)
 
 
 def targets(job: PartialJob) -> Iterator[Diagnostic]:

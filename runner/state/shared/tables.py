@@ -88,9 +88,13 @@ def _create_schema(connection: Connection, schema: str, name: str) -> None:
 
 def _version(connection: Connection, schema: str) -> int | None:
     """The layout's version; None where there is none yet."""
-    table = "pg_tables WHERE schemaname = %(schema)s AND tablename = 'layout'"
-    if not _has(connection, table, schema):
-        return None
+    column = (
+        "pg_attribute a JOIN pg_class t ON t.oid = a.attrelid JOIN pg_namespace n"
+        " ON n.oid = t.relnamespace WHERE n.nspname = %(schema)s AND t.relname = 'layout'"
+        " AND a.attname = 'version' AND a.atttypid = 'int4'::regtype"
+    )
+    if not _has(connection, column, schema):
+        return None  # or it has tables of somebody else
     version: int = connection.exec_driver_sql("SELECT version FROM layout").scalar_one()
     return version
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from msgspec.structs import replace
 
 from runner.errors import StateError
-from runner.job.endpoints import DatabaseTarget, TableMode
+from runner.job.endpoints import STAGED, STATE_TABLE, DatabaseTarget, TableMode
 from runner.tables.database import Database, duckdb_error, first_line
 from runner.tables.sql import literal, name
 from runner.tables.targets.column_types import (
@@ -25,8 +25,8 @@ from runner.tables.targets.column_types import (
 from runner.tables.targets.evolution import JoinedColumn, KeptColumn, join_columns
 from runner.tables.targets.merging import check_kept_key, check_keys, key_column, remove, said
 from runner.tables.targets.parquet_types import duckdb_type, kept_column
-from runner.tables.targets.table_steps import STAGED, merge_statements
-from runner.tables.targets.target_state import STATE_TABLE, TargetState
+from runner.tables.targets.table_steps import merge_statements
+from runner.tables.targets.target_state import TargetState, check_state_table
 
 _FILE = "sfrunner_file"
 
@@ -50,6 +50,8 @@ def write_duckdb(
         if schema:
             run(f"CREATE SCHEMA IF NOT EXISTS {_FILE}.{name(schema)}")
         kept = None if target.mode is TableMode.REPLACE else _kept(rows.database, target.table)
+        if state is not None:
+            _check_state(rows.database, target.table)
         place = f"Table {target.table}"
         fitting = _left_to_database(kept or [], rows.columns)
         columns = join_columns(place, fitting, rows.columns, target.keeping.schema)
@@ -132,7 +134,8 @@ def read_duckdb_state(file: Path, table: str, wanted: Mapping[str, str]) -> Targ
     found: list[tuple[str, ...]] = []
     database = Database(file.parent)
 
-    def read(_columns: list[str], relation: str) -> None:
+    def read(columns: list[str], relation: str) -> None:
+        check_state_table(table, columns)
         is_own = " AND ".join(f"{name(each)} = {literal(text)}" for each, text in wanted.items())
         cells = ", ".join(map(name, TargetState.__struct_fields__))
         query = f"SELECT {cells} FROM {relation} WHERE {is_own}"
@@ -143,6 +146,13 @@ def read_duckdb_state(file: Path, table: str, wanted: Mapping[str, str]) -> Targ
     finally:
         database.close()
     return TargetState(*found[0]) if found else None
+
+
+def _check_state(database: Database, table: str) -> None:
+    """Refuse a state's table that is somebody else's; there may be none."""
+    found = _kept(database, _state_place(table))
+    if found is not None:
+        check_state_table(table, [each.name for each in found])
 
 
 def _state_table(table: str) -> str:

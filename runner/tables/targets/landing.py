@@ -15,7 +15,13 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 
 from runner.errors import StateError
-from runner.job.endpoints import DatabaseTarget, FileTarget, FolderTarget, Target
+from runner.job.endpoints import (
+    STATE_TABLE,
+    DatabaseTarget,
+    FileTarget,
+    FolderTarget,
+    Target,
+)
 from runner.tables.sql import literal
 
 if TYPE_CHECKING:
@@ -70,7 +76,6 @@ def _may_keep_state(target: DatabaseTarget | FolderTarget) -> bool:
     if not isinstance(target, DatabaseTarget):
         return True
     from runner.tables.sql_connection import connect
-    from runner.tables.targets.target_state import STATE_TABLE
 
     with connect(target.url, StateError) as link:
         if link.dialect.name != "postgresql":

@@ -16,7 +16,7 @@ from msgspec.structs import replace
 
 from runner.csv_rows import csv_reader
 from runner.errors import StateError
-from runner.job.endpoints import DatabaseTarget, Deletes, Keeping, TableMode
+from runner.job.endpoints import STAGED, DatabaseTarget, Deletes, Keeping, TableMode
 from runner.tables.sql import literal, name
 from runner.tables.targets.column_types import TypedColumn
 from runner.tables.targets.evolution import JoinedColumn, join_columns
@@ -33,8 +33,6 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection, Dialect, Table
     from sqlalchemy.schema import ExecutableDDLElement
 
-STAGED = "sfrunner_rows"
-"""The temporary table of a merge."""
 _TRUE = "true"
 _KEYS_PER_STATEMENT = 1_000
 

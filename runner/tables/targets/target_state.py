@@ -8,7 +8,7 @@ Knows SQL and commits. Knows nothing of windows.
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import TypeGuard
@@ -18,14 +18,19 @@ from msgspec import Struct
 from msgspec.structs import asdict
 
 from runner.errors import StateError
-from runner.job.endpoints import DatabaseTarget, FileFormat, FolderTarget, Target
+from runner.job.endpoints import (
+    STATE_TABLE,
+    DatabaseTarget,
+    FileFormat,
+    FolderTarget,
+    Target,
+)
 from runner.tables.database import Database, storage_errors
 from runner.tables.delta import DeltaTable, is_delta, open_table
 from runner.tables.sql import copy_csv, literal, name, utc_text
 from runner.tables.sql_connection import connect, duckdb_file, import_sqlalchemy
 from runner.wording import moment_of_row
 
-STATE_TABLE = "_sfrunner_state"
 KEEPING = ("sqlite", "postgresql")
 """Dialects whose tables keep their state."""
 TAKE_TURNS = "SELECT pg_advisory_xact_lock(8241994541209415781)"
@@ -164,15 +169,39 @@ def keeps_state(target: Target) -> TypeGuard[DatabaseTarget | FolderTarget]:
     """Whether a target is one that keeps its state.
 
     Raises:
-        StateError: The database cannot be reached.
+        StateError: The database cannot be reached, or the state's table is somebody else's.
     """
     if not isinstance(target, DatabaseTarget):
         is_folder = isinstance(target, FolderTarget)
         return is_folder and target.shape.format is FileFormat.DELTA
     if duckdb_file(target.url, StateError) is not None:
         return False
+    sqlalchemy = import_sqlalchemy(StateError)
     with connect(target.url, StateError) as link:
-        return link.dialect.name in KEEPING
+        if link.dialect.name not in KEEPING:
+            return False
+        inspector, schema = sqlalchemy.inspect(link), _schema(target.table)
+        if inspector.has_table(STATE_TABLE, schema=schema):
+            found = inspector.get_columns(STATE_TABLE, schema=schema)
+            check_state_table(target.table, [str(each["name"]) for each in found])
+    return True
+
+
+def check_state_table(table: str, columns: Iterable[str]) -> None:
+    """Refuse the table that keeps the state beside a target if it is somebody else's.
+
+    Raises:
+        StateError: It has not the columns of a state.
+    """
+    known = {each.lower() for each in columns}
+    missing = [each for each in TargetState.__struct_fields__ if each not in known]
+    if missing:
+        place = ".".join(each for each in (_schema(table), STATE_TABLE) if each)
+        raise StateError(
+            f"{place} is not the table that the runner makes beside {table}, to know what it has"
+            f" written: it has no column {missing[0]!r}.",
+            hint=f"Rename {place}, or write {table} to another schema or database.",
+        )
 
 
 def write_delivered(

@@ -322,7 +322,7 @@ def test_a_schema_with_the_tables_of_another_program_is_refused(shared_at):
     engine = sqlalchemy.create_engine(state.shared.database, poolclass=sqlalchemy.NullPool)
     with engine.begin() as connection:
         connection.exec_driver_sql(f"CREATE SCHEMA {state.shared.schema}")
-        connection.exec_driver_sql(f"CREATE TABLE {state.shared.schema}.runs (id int)")
+        connection.exec_driver_sql(f"CREATE TABLE {state.shared.schema}.layout (name text)")
     with (
         pytest.raises(StateError, match="has tables, and they are not the runner's"),
         open_state(state),

@@ -161,6 +161,24 @@ def test_jobs_of_one_name_do_not_replace_each_other_s_markers(database, tmp_path
     database("DROP TABLE _sfrunner_state")
 
 
+def test_a_table_of_somebody_else_with_the_name_of_the_state_s_is_refused(database, tmp_path):
+    target = DatabaseTarget(SecretReference(env=URL), "t", TableMode.APPEND)
+    file = tmp_path / "rows.csv"
+    file.write_text('"Id"\n"a"\n', encoding="utf-8")
+    database("CREATE TABLE _sfrunner_state (job text)")
+
+    def add():
+        state = marker(target, "job", "task", "00D", "run")
+        deliver(file, target, [KINDS["Id"]], keep_rows=True, state=state)
+
+    try:
+        with pytest.raises(StateError, match="has no column 'task'") as caught:
+            add()
+        assert "Rename _sfrunner_state, or write t to another" in caught.value.hint
+    finally:
+        database("DROP TABLE _sfrunner_state")
+
+
 def test_a_merge_updates_what_is_there_and_adds_what_is_new(database, put):
     assert put("Id,Name", ("b", "1"), ("a", 'x % :y "z"'), ("c", "")) == ("3 new, 0 updated",)
     assert put("Id,Name", ("d", "4"), ("b", "2")) == ("1 new, 1 updated",)
