@@ -5,7 +5,8 @@ Knows Parquet's types and how each is written as text. Knows nothing of fields.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 
 
 _MOST_DIGITS = 38
+_NUMBERED = re.compile(r"(.+)_\d+", re.DOTALL)
 _NESTED = ("STRUCT", "MAP", "UNION", "VARIANT", "GEOMETRY")
 
 
@@ -188,7 +190,20 @@ def _described(connection: duckdb.DuckDBPyConnection, path: Path) -> dict[str, s
             )
     if "DOUBLE" in types.values():
         _refuse_wide_decimals(connection, path)
+    _refuse_renamed(connection, path, types)
     return types
+
+
+def _refuse_renamed(
+    connection: duckdb.DuckDBPyConnection, path: Path, columns: Iterable[str]
+) -> None:
+    """DuckDB calls the second of `Name` and `NAME` `NAME_1`, and says nothing."""
+    known = {each.lower() for each in columns}
+    numbered = (_NUMBERED.fullmatch(each) for each in known)
+    if any(each is not None and each[1] in known for each in numbered):
+        asked = f"SELECT name FROM parquet_schema({literal(str(path))})"
+        _, *names = (each for (each,) in connection.execute(asked).fetchall())  # after the root's
+        check_header(path, names)
 
 
 def _refuse_wide_decimals(connection: duckdb.DuckDBPyConnection, path: Path) -> None:

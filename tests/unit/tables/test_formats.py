@@ -332,3 +332,17 @@ def test_the_name_of_a_folder_is_no_column_of_a_parquet_file(tmp_path):
     duckdb.sql("SELECT 'x' AS n, 'y' AS m").write_parquet(str(file))
     (records,) = open_source(FileSource(file, FileShape(FileFormat.PARQUET)), tmp_path)
     assert (records.columns, b"".join(records.blocks)) == (("n", "m"), b"x,y\n")
+
+
+def test_parquet_columns_of_one_name_in_two_spellings_are_refused(tmp_path):
+    """DuckDB would write and read the second one as `NAME_1`; other programs write both."""
+    file = tmp_path / "a.parquet"
+    duckdb.sql("SELECT '1' AS Name, '2' AS NAMF").write_parquet(str(file))
+    file.write_bytes(file.read_bytes().replace(b"NAMF", b"NAME"))
+    source = FileSource(file, FileShape(FileFormat.PARQUET))
+    for read in (columns_of, lambda each: open_source(each, tmp_path)):
+        with pytest.raises(SourceError, match="appears twice in the header"):
+            read(source)
+    numbered = tmp_path / "b.parquet"
+    duckdb.sql("SELECT '1' AS Name, '2' AS name_1").write_parquet(str(numbered))
+    assert columns_of(FileSource(numbered, source.shape)) == ("Name", "name_1")
