@@ -43,6 +43,20 @@ class _Commands(Mapping[str, object]):
         return len(VERBS)
 
 
+class _OtherWords(TyperGroup):
+    """Answers words of other tools with what to type here."""
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:  # noqa: ANN401 - Typer's types have no public names
+        word = args[0]
+        if word not in self.commands:
+            from runner.cli.other_words import said_of
+
+            said = said_of(word, "" if ctx.parent is None else str(ctx.info_name), VERBS)
+            if said is not None:
+                ctx.fail(f"No such command {word!r}. {said}")
+        return super().resolve_command(ctx, args)
+
+
 def _examples_in_help(lines: str) -> str:
     """Examples, a line each, as the end of a help text that is not wrapped."""
     shown = "\n".join(f"  {line}" for line in lines.splitlines())
@@ -55,6 +69,7 @@ def _command(verb: str) -> object:
     group: Group | None = getattr(module, "GROUP", None)
     made = typer.Typer(
         name=verb,
+        cls=_OtherWords,
         help=group.help if group else None,
         no_args_is_help=group is not None,
         add_completion=False,
@@ -80,7 +95,7 @@ def _with_log_format(command: Any) -> Any:  # noqa: ANN401 - Typer's types have 
     return command
 
 
-class _Verbs(TyperGroup):
+class _Verbs(_OtherWords):
     def __init__(self, **attributes: Any) -> None:  # noqa: ANN401 - as Typer gives them
         super().__init__(**attributes)
         self.commands = _Commands()  # type: ignore[assignment]

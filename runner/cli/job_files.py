@@ -41,6 +41,9 @@ Tags = Annotated[
     ),
 ]
 
+_NO_JOB = (
+    "A job is a YAML file with `connection` and `tasks`; `runner init` writes one to start from."
+)
 _SUFFIXES = frozenset({".yaml", ".yml"})
 _KEYS_OF_A_JOB = frozenset({"connection", "tasks"})
 _LOOKS_LIKE_A_JOB = re.compile(rb"^(?:connection|tasks)[ \t]*:", re.MULTILINE)
@@ -77,7 +80,10 @@ def _meant_by(given: Path) -> list[Path]:
     from runner.job.notation import is_pattern
 
     if given.is_dir():
-        found, hint = jobs_below(given), "A job is a YAML file with `connection` and `tasks`."
+        found, hint = (
+            jobs_below(given),
+            _NO_JOB,
+        )
     elif is_pattern(given) and not given.exists():
         found = _jobs_among(map(Path, glob(str(given), recursive=True)))  # noqa: PTH207 - of any folder
         hint = "Put a pattern in quotes; `**` stands for folders in folders."
@@ -102,7 +108,10 @@ def is_job(file: Path) -> bool:
 
     document = read_document(file)
     if not document.is_broken:
-        return not _KEYS_OF_A_JOB.isdisjoint(document.values)
+        from runner.job.foreign_files import of_another_tool
+
+        has_keys = not _KEYS_OF_A_JOB.isdisjoint(document.values)
+        return has_keys and of_another_tool(document) is None
     try:
         return _LOOKS_LIKE_A_JOB.search(file.read_bytes()) is not None
     except OSError:

@@ -60,6 +60,10 @@ def problems_of(
     from runner.job.file_kinds import other_kind  # noqa: PLC0415 - few files are of another kind
 
     other = other_kind(document, schema if definition is None else "connection")
+    if schema == "job" and definition is None:
+        from runner.job.foreign_files import of_another_tool  # noqa: PLC0415
+
+        other = of_another_tool(document) or other
     if other is not None:
         return [*document.problems, other]
     from runner.job.schema.validate import validate  # noqa: PLC0415 - a tenth of a second to load

@@ -74,7 +74,10 @@ def check_job(  # noqa: PLR0913, PLR0917 - the readers and permissions of a job
     """
     document = read_document(file)
     if document.is_broken:
-        return None, in_order(document.problems)
+        from runner.job.foreign_files import of_another_tool  # noqa: PLC0415 - rarely
+
+        foreign = of_another_tool(document)
+        return None, in_order([foreign] if foreign else document.problems)
     document = _expanded(document)
     if in_place is not None:
         document = in_place(document)
