@@ -129,7 +129,9 @@ def _nulls(values: Values) -> tuple[str, ...]:
 
 
 def _undeclared(form: FileFormat, values: Values, path: Path) -> frozenset[str]:
-    """What to find out from a CSV file itself; the delimiter of a `.tsv` is known."""
+    """What to find out from a text file itself; the delimiter of a `.tsv` is known."""
+    if form in {FileFormat.JSON, FileFormat.JSONL}:
+        return frozenset({"encoding"} - {*values})
     if form is not FileFormat.CSV:
         return frozenset()
     known = {*values, *(["delimiter"] if notation.delimiter(None, path) != "," else [])}

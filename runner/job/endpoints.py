@@ -124,9 +124,11 @@ class FileShape(Struct, frozen=True):
     skip_last: int = 0
     """Lines of a CSV file, or rows of a sheet, below the last row."""
     undeclared: frozenset[str] = frozenset()
-    """What is found out from a CSV file's first bytes: `delimiter`, `encoding`."""
+    """What is found out from a text file's first bytes: `delimiter`, `encoding`."""
     has_lists: bool = False
     """Values may be lists, as JSON; only a multi-select picklist takes them."""
+    has_objects: bool = False
+    """Some rows have a JSON object in its place, whose members are columns of their own."""
     has_nan: bool = False
     """Values are floating point numbers; those that are none, such as NaN, are no texts either."""
 

@@ -27,6 +27,14 @@ CHUNK_BYTES = 4_000_000
 _BLOCK_BYTES = 1_000_000
 LONGEST_RECORD_BYTES = 64_000_000
 _OPEN = "a value that begins with a quote is never closed"
+_MARKS = (
+    (codecs.BOM_UTF8, "utf-8"),
+    (codecs.BOM_UTF32_LE, "utf-32"),
+    (codecs.BOM_UTF32_BE, "utf-32"),
+    (codecs.BOM_UTF16_LE, "utf-16"),
+    (codecs.BOM_UTF16_BE, "utf-16"),
+)
+"""UTF-32 first: its mark begins with that of UTF-16."""
 _FIRST_OF_OTHERS = b"\x1f(PS\xd0< \t\r\n"
 """With one of these begins each file that `signatures` knows."""
 
@@ -88,14 +96,23 @@ def open_text(path: Path, shape: FileShape) -> TextIO:
     Raises:
         SourceError: The file cannot be read or decoded; gives the byte's position.
     """
-    for _ in decoded(text_blocks(path, shape), path, shape.encoding):
+    blocks = text_blocks(path, shape)
+    start, encoding = next(blocks, b""), shape.encoding
+    if "encoding" in shape.undeclared:
+        encoding = marked_encoding(start) or encoding
+    for _ in decoded(chain([start], blocks), path, encoding):
         pass
-    plain = codecs.lookup(shape.encoding).name == "utf-8"
-    encoding = "utf-8-sig" if plain else shape.encoding
+    if codecs.lookup(encoding).name == "utf-8":
+        encoding = "utf-8-sig"
     try:
         return io.TextIOWrapper(_open(path, shape.compression), encoding, newline="")
     except OSError as error:
         raise unreadable(path, error) from error
+
+
+def marked_encoding(start: bytes) -> str | None:
+    """The encoding that the byte order mark of a text means, if it has one."""
+    return next((name for mark, name in _MARKS if start.startswith(mark)), None)
 
 
 def _open(path: Path, compression: Compression) -> BinaryIO:

@@ -38,6 +38,7 @@ from runner.tables.sources.chunks import (
     cut_chunks,
     decoded,
     encoding_hint,
+    marked_encoding,
     text_blocks,
 )
 from runner.tables.sources.header import check_header, named_columns
@@ -60,14 +61,6 @@ START_BYTES = 64_000
 """How much of a file is examined."""
 _DELIMITERS = (",", ";", "\t", "|")
 """In order of preference: the default first."""
-_MARKS = (
-    (codecs.BOM_UTF8, "utf-8"),
-    (codecs.BOM_UTF32_LE, "utf-32"),
-    (codecs.BOM_UTF32_BE, "utf-32"),
-    (codecs.BOM_UTF16_LE, "utf-16"),
-    (codecs.BOM_UTF16_BE, "utf-16"),
-)
-"""UTF-32 first: its mark begins with that of UTF-16."""
 NAMED_DELIMITER = '(?i:"?sep=([^\r\n])"?(?:\r\n|\n|\r))'
 """Excel's first line."""
 _SNIFFED_ROWS = 20
@@ -295,7 +288,7 @@ def detect(shape: FileShape, start: bytes) -> tuple[FileShape, str | None]:
     start = start[:START_BYTES]
     found = replace(shape, undeclared=frozenset())
     if "encoding" in shape.undeclared:
-        found = replace(found, encoding=_encoding(start) or shape.encoding)
+        found = replace(found, encoding=marked_encoding(start) or shape.encoding)
     if "delimiter" in shape.undeclared:
         found = replace(found, delimiter=_delimiter(start, found))
     return found, _note_of(shape, found)
@@ -310,8 +303,9 @@ def _note_of(declared: FileShape, found: FileShape) -> str | None:
     return f"{' and '.join(news)} found" if news else None
 
 
-def _encoding(start: bytes) -> str | None:
-    return next((name for mark, name in _MARKS if start.startswith(mark)), None)
+def encoding_note(path: Path, shape: FileShape) -> str | None:
+    """What was found of the encoding of a file that is not CSV, if it is not the default."""
+    return detect(shape, next(text_blocks(path, shape), b""))[1] if shape.undeclared else None
 
 
 def _delimiter(start: bytes, shape: FileShape) -> str:

@@ -9,10 +9,10 @@ from pathlib import Path
 
 from runner.errors import SourceError
 from runner.tables import delta
-from runner.tables.database import Database, duckdb_error, first_line
+from runner.tables.database import duckdb_error, first_line
 from runner.tables.sources.csv import Records
 from runner.tables.sources.header import check_header
-from runner.tables.sources.parquet import write_rows
+from runner.tables.sources.parquet import typed_source_database, write_rows
 
 
 def delta_columns(folder: Path) -> tuple[str, ...]:
@@ -33,7 +33,7 @@ def read_delta(folder: Path, to: Path) -> Records:
     table = _opened(folder)
     types = _types(table)
     columns = check_header(folder, tuple(types))
-    database = Database(to.parent)
+    database = typed_source_database(to.parent)
     try:
         rows = table.rows(database, table.files, with_file=False)
         return write_rows(database, folder, columns, types, rows, to)

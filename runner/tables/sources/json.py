@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any, NoReturn, TextIO
@@ -296,13 +296,15 @@ def flat(record: JsonObject) -> JsonObject:
 
 
 class TypedColumns:
-    """Finds columns with typed numbers, which no decimal mark concerns, and columns with lists."""
+    """Finds columns with typed numbers, which no decimal mark concerns, with lists and objects."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
         self._fractions: dict[str, int] = {}
         self._texts: dict[str, int] = {}
         self._lists: set[str] = set()
+        self._members: set[str] = set()
+        self._objects: set[str] = set()
 
     def watch(self, objects: Iterable[JsonObject]) -> Iterator[JsonObject]:
         """Pass objects on, looking at their values."""
@@ -316,10 +318,23 @@ class TypedColumns:
                         self._texts.setdefault(column, number)
                 elif isinstance(value, list):
                     self._lists.add(column)
+                if value is not None and column not in self._members:
+                    self._see(column, found)
             yield found
 
-    def __call__(self, shape: FileShape) -> Written:
+    def _see(self, column: str, found: JsonObject) -> None:
+        """Note of what objects a new column is a member."""
+        self._members.add(column)
+        for place, letter in enumerate(column):
+            if letter == "." and found.get(column[:place]) is None:
+                self._objects.add(column[:place])
+
+    def __call__(self, shape: FileShape, columns: Collection[str]) -> Written:
         """Say how their values are written, if the others are as `shape` says.
+
+        Args:
+            shape: Of the source.
+            columns: Those that have values of their own.
 
         Raises:
             SourceError: A column has both typed numbers and texts.
@@ -333,7 +348,9 @@ class TypedColumns:
             )
         typed = replace(shape, decimal=".", thousands=None)
         written = dict.fromkeys(self._fractions, (typed,))
-        return written | {column: (replace(shape, has_lists=True),) for column in self._lists}
+        written |= {column: (replace(shape, has_lists=True),) for column in self._lists}
+        mixed = self._objects.intersection(columns)
+        return written | {column: (replace(shape, has_objects=True),) for column in mixed}
 
 
 def json_cell(value: object) -> str:

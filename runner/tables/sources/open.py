@@ -30,6 +30,7 @@ from runner.tables.sources.csv import (
     STANDARD_INPUT,
     Records,
     RowsSource,
+    encoding_note,
     normalized,
     open_csv,
     own_columns,
@@ -51,6 +52,7 @@ from runner.tables.sources.json import (
     json_cell,
     json_lines,
 )
+from runner.tables.sources.notes import file_notes, with_file_names
 from runner.tables.sources.spool import hide_null_parents, spool_records
 from runner.tables.sources.sql_join import JoinedSource, read_joined
 from runner.tables.sources.value_texts import with_nan_as_written
@@ -203,23 +205,6 @@ def notes_of(opened: Sequence[Records]) -> tuple[str, ...]:
     return tuple(note for records in opened for note in records.notes)
 
 
-def _with_file_names(opened: Sequence[Records], files: Sequence[Path]) -> tuple[Records, ...]:
-    """Name the files in their notes; a note shared by several is given once, by the first."""
-    read = {records.path for records in opened}
-    empty = [file.name for file in files if file not in read]
-    named = {"empty, skipped": empty} if empty else {}
-    for records in opened:
-        for note in records.notes:
-            named.setdefault(note, []).append(records.path.name)
-    notes = tuple(
-        f"{names[0]}{f' and {len(names) - 1:,} more' if names[1:] else ''}: {note}"
-        for note, names in named.items()
-    )
-    return tuple(
-        replace(records, notes=() if place else notes) for place, records in enumerate(opened)
-    )
-
-
 def _open_files(source: FileSource, folder: Path, disk: Disk) -> tuple[Records, ...]:
     if source.shape.format is FileFormat.DELTA:
         return (_read_delta(source, folder / "rows.csv", disk),)
@@ -251,15 +236,7 @@ def _read_files(
     shape = source.shape
     filled = _with_rows(files, shape)
     if shape.format in _OBJECT_READERS:
-        read_objects, typed = _OBJECT_READERS[shape.format], TypedColumns(source.path)
-        starts: list[tuple[int, Path]] = []
-        found = _read_one_by_one(
-            filled, lambda file: read_objects(file, shape), starts, shape.nulls
-        )
-        objects = typed.watch(map(MergedColumns(source.path).renamed, found))
-        records = spool_records(source.path, objects, json_cell, folder / "rows.csv", disk)
-        plain = plain_csv(shape)
-        return (replace(records, shape=plain, files=tuple(starts), written=typed(plain)),)
+        return (_read_objects(source, files, filled, folder, disk),)
     read = read or _READERS[shape.format]
     texts = (folder / f"rows-{number}.csv" for number in count())
     each_read = _read_each(filled, lambda file: read(file, shape, next(texts), disk))
@@ -273,7 +250,29 @@ def _read_files(
     for each in opened[1:]:
         check_same_columns(opened[0].path, opened[0].columns, each.path, each.columns)
     opened = tuple(replace(each, written=written) for each in opened)
-    return _with_file_names(opened, files)
+    return with_file_names(opened, files, source.path)
+
+
+def _read_objects(
+    source: FileSource, files: list[Path], filled: list[Path], folder: Path, disk: Disk
+) -> Records:
+    """Read files whose records name their columns; `filled` are those that are not empty."""
+    shape = source.shape
+    read_objects, typed = _OBJECT_READERS[shape.format], TypedColumns(source.path)
+    starts: list[tuple[int, Path]] = []
+    found = _read_one_by_one(filled, lambda file: read_objects(file, shape), starts, shape.nulls)
+    objects = typed.watch(map(MergedColumns(source.path).renamed, found))
+    records = spool_records(source.path, objects, json_cell, folder / "rows.csv", disk)
+    plain = plain_csv(shape)
+    written = typed(plain, records.columns)
+    notes = file_notes(
+        files,
+        [file for _, file in starts],
+        lambda file: encoding_note(file, shape),
+        source.path,
+        records.columns,
+    )
+    return replace(records, shape=plain, files=tuple(starts), written=written, notes=notes)
 
 
 def _read_one_by_one(
@@ -295,6 +294,7 @@ def _read_one_by_one(
             filled -= 1
             if not filled:
                 raise
+            starts.pop()
 
 
 def _has_value(record: JsonObject, nulls: Collection[str]) -> bool:

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING
 from msgspec.structs import replace
 
 from runner.errors import SourceError
-from runner.tables.database import Database, first_line
+from runner.tables.database import WITHOUT_STATISTICS, Database, first_line
+from runner.tables.sources.arrow_durations import METADATA_KEY, durations_of
 from runner.tables.sources.csv import PLAIN_CSV, Records
 from runner.tables.sources.header import check_header, clean_name
 from runner.tables.sources.spool import spooled
@@ -33,6 +34,8 @@ if TYPE_CHECKING:
 _MOST_DIGITS = 38
 _NUMBERED = re.compile(r"(.+)_\d+", re.DOTALL)
 _NESTED = ("STRUCT", "MAP", "UNION", "VARIANT", "GEOMETRY")
+_DURATION = "DURATION IN 1/"
+"""Of which part of a second: a type that DuckDB takes for a whole number."""
 
 
 def parquet_columns(path: Path) -> tuple[str, ...]:
@@ -53,7 +56,7 @@ def read_parquet(path: Path, to: Path) -> Records:
     Raises:
         SourceError: As `parquet_columns`, or the file is damaged, or changes meanwhile.
     """
-    database = Database(to.parent)
+    database = typed_source_database(to.parent)
     try:
         with unchanged(path), _duckdb_errors(path):
             types = _described(database.connection, path)
@@ -77,6 +80,7 @@ def describe_parquet(path: Path, most_rows: int) -> Records:
 
     stamp = stamp_of(path)
     with duckdb.connect(":memory:") as connection:
+        connection.execute(WITHOUT_STATISTICS)
         types = _described(connection, path)
         columns = check_header(path, tuple(types))
         with _duckdb_errors(path):
@@ -122,7 +126,7 @@ def read_partition(partition: Partition, to: Path) -> Records:
         SourceError: As `read_parquet`.
     """
     path, last = partition.file, partition.first + partition.rows
-    database = Database(to.parent)
+    database = typed_source_database(to.parent)
     try:
         with unchanged(path), _duckdb_errors(path):
             types = _described(database.connection, path)
@@ -132,6 +136,15 @@ def read_partition(partition: Partition, to: Path) -> Records:
             return spooled(path, check_header(path, tuple(types)), to)
     finally:
         database.close()
+
+
+def typed_source_database(folder: Path) -> Database:
+    """A database that reads Parquet files of other programs.
+
+    It does not believe their statistics: these leave NaN out, and DuckDB concludes from two equal
+    bounds that every row has this value.
+    """
+    return Database(folder, statements=(WITHOUT_STATISTICS,))
 
 
 def write_rows(  # noqa: PLR0913, PLR0917 - what is written, and where
@@ -191,6 +204,8 @@ def _described(connection: duckdb.DuckDBPyConnection, path: Path) -> dict[str, s
     if "DOUBLE" in types.values():
         _refuse_wide_decimals(connection, path)
     _refuse_renamed(connection, path, types)
+    if "BIGINT" in types.values():
+        types |= _durations(connection, path, types)
     return types
 
 
@@ -204,6 +219,24 @@ def _refuse_renamed(
         asked = f"SELECT name FROM parquet_schema({literal(str(path))})"
         _, *names = (each for (each,) in connection.execute(asked).fetchall())  # after the root's
         check_header(path, names)
+
+
+def _durations(
+    connection: duckdb.DuckDBPyConnection, path: Path, types: Mapping[str, str]
+) -> dict[str, str]:
+    """The columns of whole numbers that are durations."""
+    asked = (
+        f"SELECT value FROM parquet_kv_metadata({literal(str(path))})"
+        f" WHERE key = {literal(METADATA_KEY)}::BLOB"
+    )
+    with _duckdb_errors(path):
+        found = connection.execute(asked).fetchone()
+    units = durations_of(found[0]) if found else {}
+    return {
+        column: f"{_DURATION}{unit}"
+        for column, unit in units.items()
+        if types.get(column) == "BIGINT"
+    }
 
 
 def _refuse_wide_decimals(connection: duckdb.DuckDBPyConnection, path: Path) -> None:
@@ -226,10 +259,36 @@ def _cell(column: str, kind: str) -> str:
         return f"base64({cell})"
     if kind == "TIMESTAMP WITH TIME ZONE":
         return f"strftime(timezone('UTC', {cell}), '%Y-%m-%dT%H:%M:%S.%fZ')"
+    if kind.startswith("TIMESTAMPTZ"):  # of nanoseconds
+        moment = f"strftime(timezone('UTC', {cell}), '%Y-%m-%dT%H:%M:%S.%nZ')"
+        return rf"regexp_replace({moment}, '000Z$', 'Z')"
+    if kind.startswith(_DURATION):
+        return f"coalesce({_duration(cell, int(kind.removeprefix(_DURATION)))}, '')"
     if kind in FLOATS:
         return f"coalesce(float_text(CAST({cell} AS VARCHAR)), '')"
     # A blank is written as two quotes: one NULL alone would be an empty line, which is not a row.
     return f"coalesce(CAST({cell} AS VARCHAR), '')"
+
+
+def _duration(cell: str, unit: int) -> str:
+    """Write the SQL of a duration's text, as `value_texts.duration_text` writes one.
+
+    Args:
+        cell: A whole number.
+        unit: How many of what it counts make a second.
+    """
+    length = f"abs({cell}::HUGEINT)"  # the lowest BIGINT has no opposite
+    hours, rest = f"({length} // {3600 * unit})", f"{length} % {unit}"
+    minutes, seconds = f"{length} // {60 * unit} % 60", f"{length} // {unit} % 60"
+    digits = len(str(unit)) - 1
+    return (
+        f"CASE WHEN {cell} < 0 THEN '-' ELSE '' END"
+        f" || CASE WHEN {hours} < 10 THEN '0' ELSE '' END || {hours}"
+        f" || ':' || lpad(({minutes})::VARCHAR, 2, '0')"
+        f" || ':' || lpad(({seconds})::VARCHAR, 2, '0')"
+        f" || CASE WHEN {rest} = 0 THEN ''"
+        f" ELSE '.' || rtrim(lpad(({rest})::VARCHAR, {digits}, '0'), '0') END"
+    )
 
 
 @contextmanager

@@ -26,7 +26,13 @@ _SHAPES = msgspec.json.Decoder(dict[str, tuple[FileShape, ...]])
 
 def value_shape(shape: FileShape) -> FileShape:
     """How values are written once those that mean a blank are blank."""
-    return replace(plain_csv(shape), nulls=(), has_nan=shape.has_nan, has_lists=shape.has_lists)
+    return replace(
+        plain_csv(shape),
+        nulls=(),
+        has_nan=shape.has_nan,
+        has_lists=shape.has_lists,
+        has_objects=shape.has_objects,
+    )
 
 
 def save_written(written: Written, folder: Path) -> None:

@@ -32,6 +32,7 @@ from runner.tables.staging.mapping_errors import (
     list_in_field,
     missing_column,
     nested_expression,
+    object_in_field,
     unbound_expression,
 )
 from runner.tables.staging.problems import BETWEEN_MEMBERS, problem_of
@@ -170,6 +171,8 @@ def map_columns(
 
 
 def _format(mapping: ColumnMapping, shapes: Sequence[FileShape]) -> SourceFormat | None:
+    if any(shape.has_objects for shape in shapes):
+        raise object_in_field(mapping.column)
     if mapping.column.is_list:
         return SourceFormat(FieldKind.TEXT, is_list=True)
     if any(shape.has_lists for shape in shapes):

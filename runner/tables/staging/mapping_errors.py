@@ -63,6 +63,16 @@ def list_in_field(column: MappedColumn) -> SourceError:
     )
 
 
+def object_in_field(column: MappedColumn) -> SourceError:
+    """A column has single values in some rows and objects in others."""
+    used = (column.expression or column.field).strip().strip('"')
+    return SourceError(
+        f"{column.field}: the source's column {used!r} is an object in some rows and"
+        " one value in others.",
+        hint=f"Say what to send: {column.field}: 'coalesce({used}, \"{used}.member\")'.",
+    )
+
+
 def nested_expression(column: MappedColumn, kind: str) -> SourceError:
     """An expression gives a list for a field that takes one value, or a structure."""
     if kind.endswith("]"):

@@ -21,7 +21,7 @@ def load(bench, content, source="a.csv", name="a.csv"):
         ("Name;Phone\nÄ;1\n".encode("cp1252"), "{file: a.csv, delimiter: ';', encoding: cp1252}"),
         ("Name\tPhone\nÄ\t1\n".encode(), "{file: a.csv, delimiter: tab}"),
         ("Name|Phone\nÄ|1".encode("utf-16"), "{file: a.csv, delimiter: pipe, encoding: utf-16}"),
-        ('{"Name": "Ä", "Phone": "1"}\n'.encode(), "{file: a.csv, format: jsonl}"),
+        ('{"Name": "Ä", "Phone": "1"}\n'.encode("utf-16"), "{file: a.csv, format: jsonl}"),
     ],
 )
 def test_the_same_rows_in_any_shape(bench, org, content, source):

@@ -8,7 +8,7 @@ from array import array
 from typing import BinaryIO
 
 _ESCAPE = re.compile("(?:_x[0-9A-Fa-f]{4}_)+")
-_MOMENT = re.compile(r"(\d{4}-\d\d-\d\d)(?:T(\d\d:\d\d(?::\d\d(?:\.\d*[1-9])?)?)(?:\.0*)?)?Z?")
+_MOMENT = re.compile(r"(\d{4}-\d\d-\d\d)(?:T(\d\d:\d\d(?::\d\d)?)(\.\d*)?)?Z?")
 _MIDNIGHT = re.compile("00:00(:00)?")
 _CODE = re.compile("_x([0-9A-Fa-f]{4})_")
 
@@ -31,8 +31,10 @@ def moment_text(iso: str) -> str:
     found = _MOMENT.fullmatch(iso)
     if found is None:
         return iso
-    day, time = found.groups()
-    return day if time is None or _MIDNIGHT.fullmatch(time) else f"{day} {time}"
+    day, time, fraction = found.groups("")
+    fraction = fraction.rstrip("0.")
+    is_day = not time or (_MIDNIGHT.fullmatch(time) and not fraction)
+    return day if is_day else f"{day} {time}{fraction}"
 
 
 class StoredTexts:

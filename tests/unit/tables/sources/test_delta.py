@@ -7,6 +7,7 @@ from pathlib import Path
 
 import deltalake
 import duckdb
+import polars as pl
 import pytest
 
 from runner.errors import SourceError
@@ -78,3 +79,9 @@ def test_a_folder_that_is_no_table_and_a_lost_file_are_errors(tmp_path):
         Path(each).unlink()
     with pytest.raises(SourceError, match="table cannot be read"):
         read(folder, tmp_path)
+
+
+def test_nan_is_found_where_the_statistics_of_a_file_leave_it_out(tmp_path):
+    folder = tmp_path / "table"
+    deltalake.write_deltalake(str(folder), pl.DataFrame({"x": [0.1, float("nan")]}))
+    assert read(folder, tmp_path) == (("x",), [["0.1"], ["NaN"]])

@@ -307,13 +307,19 @@ ODS = """<d:document-content xmlns:d="urn:oasis:names:tc:opendocument:xmlns:offi
 <t:table-row t:number-rows-repeated="1000"><t:table-cell t:number-columns-repeated="16384"/></t:table-row>
 <t:table-row><t:table-cell t:number-columns-repeated="2"/><t:table-cell d:value-type="time" d:time-value="PT30H15M00S"/>
 <t:table-cell d:value-type="date" d:date-value="2026-01-31T12:00:00"/></t:table-row>
+<t:table-row><t:table-cell t:number-columns-repeated="2"/><t:table-cell d:value-type="date" d:date-value="2026-01-31T00:00:00.000000000"/>
+<t:table-cell d:value-type="date" d:date-value="2026-01-31T00:00:00.500000000"/></t:table-row>
 </t:table></d:spreadsheet></d:body></d:document-content>"""
 
 
 @pytest.mark.parametrize(
     ("area", "rows"),
     [
-        ("A1:Z", [["x  y\nz", "x  y\nz"]] * 2 + [["30:15:00", "2026-01-31 12:00:00"]]),
+        (
+            "A1:Z",
+            [["x  y\nz", "x  y\nz"]] * 2
+            + [["30:15:00", "2026-01-31 12:00:00"], ["2026-01-31", "2026-01-31 00:00:00.5"]],
+        ),
         ("C1:D3", [["x  y\nz", "x  y\nz"]] * 2),
         ("D1:D2", [["x  y\nz"]]),
     ],

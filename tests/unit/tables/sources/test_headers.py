@@ -164,12 +164,27 @@ class TestPattern:
         staged.map([MappedColumn("Text__c", "n")])
         assert (staged.rows_total, staged.rejected_total) == (2, 1)
 
+    @pytest.mark.parametrize(
+        ("form", "content"), [("csv", b"n,M\n1,2\n"), ("jsonl", b'{"n":1,"M":2}')]
+    )
+    def test_columns_that_only_folders_name_are_reported(self, tmp_path, form, content):
+        folder = tmp_path / "a=b" / "region=EU" / "m=1"
+        folder.mkdir(parents=True)
+        (folder / f"part-0.{form}").write_bytes(content)
+        shape = FileShape(FileFormat(form))
+        source = FileSource(tmp_path / "a=b" / "**" / f"*.{form}", shape)
+        noted = notes_of(open_source(source, tmp_path))
+        assert noted == ("named by folders only, not read: region",)
+        named = replace(source, path=folder / f"*.{form}")
+        assert notes_of(open_source(named, tmp_path)) == ()
+
     @pytest.mark.parametrize("empty", [b"", b" \n"])
     def test_an_empty_array_file_does_not_refuse_the_others(self, tmp_path, empty):
         source = self.source(tmp_path, FileFormat.JSON, a=empty, b=b'[{"x": 1}]', c=b"[]")
         assert columns_of(source) == ("x",)
         (records,) = open_source(source, tmp_path)
         assert list(records.chunks()) == [b'"1"\n']
+        assert records.notes == ("a.json: empty, skipped",)
         with pytest.raises(SourceError, match="is empty"):
             open_source(replace(source, path=tmp_path / "in" / "a.*"), tmp_path)
 

@@ -105,6 +105,29 @@ def test_a_list_is_joined_for_a_multi_select_picklist_and_nothing_else(stage, ro
     assert rows_of(first)[0] == {"Text__c": "A"}
 
 
+MIXED = [b'{"b": {"c": 1}, "n": 1}', b'{"b": "x", "n": 2}']
+
+
+@pytest.mark.parametrize("lines", [MIXED, MIXED[::-1]])
+def test_a_column_that_is_an_object_in_some_rows_needs_an_expression(stage, rows_of, lines):
+    content = b"\n".join(lines)
+    with pytest.raises(SourceError, match="'b' is an object in some rows and one") as raised:
+        stage(content, [MappedColumn("M", "b")], form=FileFormat.JSONL)
+    assert 'coalesce(b, "b.member")' in raised.value.hint
+    columns = [MappedColumn("n", None), MappedColumn("M", 'coalesce(b, "b.c")')]
+    rows = rows_of(stage(content, columns, form=FileFormat.JSONL))
+    assert sorted(map(str, rows)) == ["{'n': '1', 'M': '1'}", "{'n': '2', 'M': 'x'}"]
+    source = JoinedSource("SELECT b AS M FROM t", {"t": stage.source(content, FileFormat.JSONL)})
+    with pytest.raises(SourceError, match="is an object in some rows"):
+        stage.staging(source).map([MappedColumn("M", None)])
+
+
+def test_members_of_an_object_and_columns_with_points_in_their_names_are_apart(stage, rows_of):
+    lines = b'{"b": null}\n{"b": {"c": "x"}}\n{"a": "1", "a.c": "2"}'
+    columns = [MappedColumn("A", "a"), MappedColumn("B", '"b.c"')]
+    assert rows_of(stage(lines, columns, form=FileFormat.JSONL)) == [{"B": "x"}, {"A": "1"}]
+
+
 @pytest.mark.parametrize("items", ['["A;B", "C"]', '["A", null]', '[["A"]]', '[{"a": 1}]'])
 def test_a_list_that_a_multi_select_picklist_cannot_have_fails_its_row(stage, failed_rows, items):
     staging = stage(
