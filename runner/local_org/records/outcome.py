@@ -26,6 +26,11 @@ class RowOutcome(Struct, frozen=True):
     created: bool
     errors: tuple[ApiError, ...] = ()
 
+    @property
+    def named(self) -> bool:
+        """Whether its result has an Id: it succeeded, or was undone on a record that exists."""
+        return self.success or (self.id is not None and self.errors == (_ROLLED_BACK,))
+
 
 def refused(*errors: ApiError, record_id: str | None = None) -> RowOutcome:
     """A failed row; with `record_id` if the row named its record."""
@@ -35,10 +40,16 @@ def refused(*errors: ApiError, record_id: str | None = None) -> RowOutcome:
 def rolled_back(outcomes: Sequence[RowOutcome]) -> list[RowOutcome]:
     """Outcomes of an all-or-none call in which a row failed: none succeeded.
 
-    A row that would have created a record still says `created`, as at Salesforce.
+    A row that would have created a record still says `created`, as at Salesforce; only records that
+    exist keep their Ids.
     """
     return [
-        RowOutcome(None, success=False, created=outcome.created, errors=(_ROLLED_BACK,))
+        RowOutcome(
+            None if outcome.created else outcome.id,
+            success=False,
+            created=outcome.created,
+            errors=(_ROLLED_BACK,),
+        )
         if outcome.success
         else outcome
         for outcome in outcomes

@@ -54,6 +54,13 @@ def _json_token(value: object) -> str:
             return f"VALUE_{kind} value {exact_numbers.unmarked(str(value))}"
 
 
+def _as_sent(value: object) -> str:
+    """A value of JSON or of a CSV in a message."""
+    if value is None or isinstance(value, bool):
+        return "null" if value is None else str(value).lower()
+    return exact_numbers.unmarked(str(value))
+
+
 def not_deserializable_text(field: Field, text: str, column: int) -> ApiError:
     """A CSV text of the wrong type; `column` counts from 0."""
     return ApiError(
@@ -123,7 +130,9 @@ def malformed_id(text: object) -> ApiError:
 def id_of_wrong_type(field: Field, text: object) -> ApiError:
     """An Id that this field cannot have; also a record's own, unless it is to be deleted."""
     return ApiError(
-        "MALFORMED_ID", f"{field.label}: id value of incorrect type: {text}", (field.name,)
+        "MALFORMED_ID",
+        f"{field.label}: id value of incorrect type: {_as_sent(text)}",
+        (field.name,),
     )
 
 
@@ -164,7 +173,8 @@ def foreign_key_not_found(value: object, field: str, parent: str) -> ApiError:
     """No parent has this external Id."""
     return ApiError(
         "INVALID_FIELD",
-        f"Foreign key external ID: {value} not found for field {field} in entity {parent}",
+        f"Foreign key external ID: {_as_sent(value)} not found for field {field} in entity"
+        f" {parent}",
     )
 
 

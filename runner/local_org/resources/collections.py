@@ -136,8 +136,8 @@ def _type_of(row: Row) -> str:
 
 
 def _result(outcome: RowOutcome, *, with_created: bool = False) -> dict[str, object]:
-    """One result; a failed one has no `id`."""
-    shown: dict[str, object] = {"id": outcome.id} if outcome.success else {}
+    """One result; one that failed by itself has no `id`."""
+    shown: dict[str, object] = {"id": outcome.id} if outcome.named else {}
     shown["success"] = outcome.success
     shown["errors"] = [error.as_collection() for error in outcome.errors]
     if with_created:
@@ -174,16 +174,7 @@ def _delete(org: Org, request: Request) -> Response:
             rows = [{"Id": each} for each in members]
             sobject = org.catalog.of_id(prefix)
             collection.write("delete", sobject, rows, malformed_id(rows[0]["Id"]))
-    pairs = zip(ids, collection.outcomes, strict=True)
-    return Response.of_json([_deleted(each, outcome) for each, outcome in pairs])
-
-
-def _deleted(given: str, outcome: RowOutcome) -> dict[str, object]:
-    return {
-        "id": outcome.id or given,
-        "success": outcome.success,
-        "errors": [error.as_collection() for error in outcome.errors],
-    }
+    return Response.of_json([_result(outcome) for outcome in collection.outcomes])
 
 
 def _retrieve_by_get(org: Org, request: Request) -> Response:

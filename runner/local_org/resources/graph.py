@@ -12,53 +12,66 @@ from runner.local_org.api_errors import ApiRefusal
 from runner.local_org.http.messages import Request, Response, Route
 from runner.local_org.org import Org
 from runner.local_org.resources.composite import run_parts
+from runner.local_org.resources.part_checks import (
+    check_reference_ids,
+    check_url,
+    headers_of,
+    method_of,
+    node_kind,
+    text_of,
+)
 from runner.local_org.resources.references import referred
 from runner.local_org.resources.request_parsing import json_object
-from runner.local_org.resources.subrequests import Answer, Part, halted, mappings_of, text_of
+from runner.local_org.resources.subrequests import Answer, Part, halted, mappings_of
 
 _MOST_GRAPHS = 75
 _MOST_NODES = 500
 _MOST_DEPTH = 15
 _MOST_KINDS = 15
 _MOST_FAILED_GRAPHS = 14
-_KIND = re.compile(r"/services/data/v[\d.]+/(?:sobjects/)?(\w+)")
+_RECORD = r"/sobjects/\w+/(?!(?:describe|updated|deleted)$)[^/]+"
+_RESOURCES = re.compile(
+    rf"POST /sobjects/\w+|(?:DELETE|GET|PATCH) {_RECORD}|(?:DELETE|GET|PATCH|POST) {_RECORD}/[^/]+"
+)
 
 
 def _graphs(org: Org, request: Request) -> Response:
     graphs = mappings_of(json_object(request), "graphs", _MOST_GRAPHS)
-    parts_by_graph = {text_of(graph, "graphId"): _parts(graph) for graph in graphs}
+    version = request.version
+    parts_by_graph = {text_of(graph, "graphId"): _parts(graph, version) for graph in graphs}
     if len(parts_by_graph) != len(graphs):
         raise ApiRefusal(400, "DUPLICATE_VALUE", "The graphId of each graph must be unique")
-    if sum(map(len, parts_by_graph.values())) > _MOST_NODES:
+    nodes = [part for parts in parts_by_graph.values() for part in parts]
+    if len(nodes) > _MOST_NODES:
         raise ApiRefusal(400, "LIMIT_EXCEEDED", f"Limit exceeded: at most {_MOST_NODES} nodes")
+    if len({node_kind(part.method, part.url) for part in nodes}) > _MOST_KINDS:
+        words = f"Limit exceeded: at most {_MOST_KINDS} different nodes"
+        raise ApiRefusal(400, "LIMIT_EXCEEDED", words)
     shown: list[dict[str, object]] = []
     failed = 0
     for name, parts in parts_by_graph.items():
         if failed >= _MOST_FAILED_GRAPHS:
             answers = [halted("Too many graphs of this request failed.") for _ in parts]
         else:
-            answers = run_parts(org, request, parts, all_or_none=True)
+            answers = run_parts(org, request, parts, _RESOURCES, all_or_none=True)
         good = all(answer.good for answer in answers)
         failed += not good
         shown.append(_shown(name, parts, answers, good=good))
     return Response.of_json({"graphs": shown})
 
 
-def _parts(graph: Mapping[str, object]) -> list[Part]:
+def _parts(graph: Mapping[str, object], version: float | None) -> list[Part]:
     parts = [
         Part(
-            text_of(each, "method"),
-            text_of(each, "url"),
+            method_of(each),
+            check_url(text_of(each, "url")),
             each.get("body"),
             text_of(each, "referenceId"),
+            headers_of(each),
         )
         for each in mappings_of(graph, "compositeRequest", _MOST_NODES)
     ]
-    kinds = {match[1] for part in parts if (match := _KIND.match(part.url))}
-    if len(kinds) > _MOST_KINDS:
-        raise ApiRefusal(
-            400, "LIMIT_EXCEEDED", f"Limit exceeded: at most {_MOST_KINDS} kinds of node in a graph"
-        )
+    check_reference_ids((part.reference_id for part in parts), version)
     if _depth(parts) > _MOST_DEPTH:
         raise ApiRefusal(400, "LIMIT_EXCEEDED", f"Limit exceeded: at most {_MOST_DEPTH} levels")
     return parts

@@ -18,22 +18,23 @@ class InvalidReferenceError(LookupError):
     """A reference without a value; its argument is the text between the braces."""
 
 
-def resolved(value: object, answers: Mapping[str, object]) -> object:
+def resolved(value: object, answers: Mapping[str, object], *, nulls: bool = True) -> object:
     """A value with every reference in its texts replaced.
 
     `answers` maps referenceIds to the bodies so far. A text that is only one reference becomes the
-    value; inside other text a reference becomes the value's text.
+    value; inside other text a reference becomes the value's text. Without `nulls` there must be a
+    value that is not null.
 
     Raises:
         InvalidReferenceError: a reference has no value.
     """
     match value:
         case str():
-            return _resolved_text(value, answers)
+            return _resolved_text(value, answers, nulls=nulls)
         case dict():
-            return {key: resolved(each, answers) for key, each in value.items()}
+            return {key: resolved(each, answers, nulls=nulls) for key, each in value.items()}
         case list():
-            return [resolved(each, answers) for each in value]
+            return [resolved(each, answers, nulls=nulls) for each in value]
         case _:
             return value
 
@@ -51,13 +52,22 @@ def referred(value: object) -> set[str]:
             return set()
 
 
-def _resolved_text(text: str, answers: Mapping[str, object]) -> object:
+def _resolved_text(text: str, answers: Mapping[str, object], *, nulls: bool) -> object:
+    def value_of(path: str) -> object:
+        value = _found(path, answers)
+        if value is None and not nulls:
+            raise InvalidReferenceError(path)
+        return value
+
     whole = _REFERENCE.fullmatch(text)
     if whole is not None:
-        return _found(whole[1], answers)
-    return _REFERENCE.sub(
-        lambda match: exact_numbers.unmarked(str(_found(match[1], answers))), text
-    )
+        return value_of(whole[1])
+    return _REFERENCE.sub(lambda match: _text_of(value_of(match[1])), text)
+
+
+def _text_of(value: object) -> str:
+    """A value inside a text, as JSON has it."""
+    return exact_numbers.unmarked(value if isinstance(value, str) else exact_numbers.dumps(value))
 
 
 def _found(path: str, answers: Mapping[str, object]) -> object:

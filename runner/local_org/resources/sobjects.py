@@ -23,6 +23,7 @@ from runner.local_org.ids import normalise
 from runner.local_org.org import Org
 from runner.local_org.records import RowOutcome, is_key, read, write
 from runner.local_org.records.lookups import Existence, Lookups
+from runner.local_org.records.refusals import external_id_missing
 from runner.local_org.records.stored import Stored
 from runner.local_org.records.values import comparable, json_reader
 from runner.local_org.resources.blob_bodies import read_blob, record_of, with_blobs
@@ -125,16 +126,21 @@ def _state(org: Org, sobject: SObject, record_id: str) -> _State | None:
     return _State(datetime.fromisoformat(str(stored["LastModifiedDate"])), tag)
 
 
-def _existing_id(org: Org, request: Request, sobject: SObject) -> str:
-    """The Id in the path of an update or a delete.
+def _given_id(request: Request) -> str:
+    """The Id in the path of an update or a delete."""
+    record_id = normalise(request.params["id"])
+    if record_id is None:
+        raise _no_id(request.params["id"])
+    return record_id
+
+
+def _check_existing(org: Org, request: Request, sobject: SObject, record_id: str) -> None:
+    """Look at the record that a path names, also by a key, before it is changed.
 
     Raises:
         ApiRefusal: 404, there is no such record or it is deleted; 412, it changed since the given
             date or version.
     """
-    record_id = normalise(request.params["id"])
-    if record_id is None:
-        raise _no_id(request.params["id"])
     with org.store.reading() as conn:
         existence = Lookups(conn).existence(sobject, [record_id])[record_id]
     if existence is Existence.BINNED:
@@ -142,7 +148,6 @@ def _existing_id(org: Org, request: Request, sobject: SObject) -> str:
     if existence is Existence.MISSING:
         raise ApiRefusal(404, "INVALID_CROSS_REFERENCE_KEY", "invalid cross reference id")
     _check_unmodified(org, request, sobject, record_id)
-    return record_id
 
 
 def _check_unmodified(org: Org, request: Request, sobject: SObject, record_id: str) -> None:
@@ -164,7 +169,9 @@ def _update(org: Org, request: Request) -> Response:
     given = request.params["id"]
     damaged = _LIKE_AN_ID.fullmatch(given) and normalise(given) is None
     # Wrong check characters are an error of the record, found after unknown fields.
-    record_id = given if damaged else _existing_id(org, request, sobject)
+    record_id = given if damaged else _given_id(request)
+    if not damaged:
+        _check_existing(org, request, sobject, record_id)
     _write(org, request, "update", sobject, {**body, "Id": record_id})
     return Response(204)
 
@@ -181,7 +188,7 @@ def _forbid(body: Mapping[str, object], name: str) -> None:
 
 def _delete(org: Org, request: Request) -> Response:
     sobject = named_sobject(org, request)
-    return _delete_by_id(org, request, sobject, _existing_id(org, request, sobject))
+    return _delete_by_id(org, request, sobject, _given_id(request))
 
 
 def _key(sobject: SObject, request: Request) -> Field:
@@ -236,6 +243,7 @@ def _delete_by_key(org: Org, request: Request) -> Response:
 
 
 def _delete_by_id(org: Org, request: Request, sobject: SObject, record_id: str) -> Response:
+    _check_existing(org, request, sobject, record_id)
     _write(org, request, "delete", sobject, {"Id": record_id})
     return Response(204)
 
@@ -252,10 +260,13 @@ def _upsert(org: Org, request: Request) -> Response:
         if len(ids) > 1:
             return _several(org, request, sobject, ids)
         if ids:
+            _check_existing(org, request, sobject, ids[0])
             outcome = _write(org, request, "update", sobject, {**body, "Id": ids[0]})
             return _upserted(org, request, sobject, outcome, created=False)
         if request.arg("updateOnly") == "true" or key.name == "Id":
             raise not_found()
+        if not value.strip():
+            raise ApiRefusal.of(400, external_id_missing(key.name))
         outcome = _write(org, request, "insert", sobject, {**body, key.name: value})
         return _upserted(org, request, sobject, outcome, created=True)
 

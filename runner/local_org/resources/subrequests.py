@@ -6,6 +6,7 @@ part like a separate request.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from urllib.parse import parse_qs, urlsplit
@@ -17,11 +18,13 @@ from runner.local_org import exact_numbers
 from runner.local_org.api_errors import ApiRefusal
 from runner.local_org.http.messages import Request, Response
 from runner.local_org.org import Org
+from runner.local_org.resources.part_checks import bad_reference_id, is_strict, refused_part
 from runner.local_org.resources.references import InvalidReferenceError, resolved
+from runner.local_org.resources.request_parsing import version_of
 
 _GOOD = range(200, 300)
 _NOT_INHERITED = frozenset({"content-length", "content-type", "content-encoding"})
-_LISTS_OF_URLS = 300
+_JSON = "application/json"
 _SHOWN = ("ETag", "Last-Modified", "Location")
 """The headers of a part that its composite passes on, as recorded."""
 
@@ -47,6 +50,13 @@ class Answer(Struct, frozen=True):
     def good(self) -> bool:
         """Whether the subrequest succeeded."""
         return self.status in _GOOD
+
+    @property
+    def complete(self) -> bool:
+        """Whether it succeeded as a whole: a collection does not if one of its records failed."""
+        records = self.body if isinstance(self.body, list) else []
+        failed = (isinstance(each, dict) and each.get("success") is False for each in records)
+        return self.good and not any(failed)
 
     def as_composite(self, reference_id: str) -> dict[str, object]:
         """Shape of an element of `compositeResponse`."""
@@ -89,7 +99,7 @@ def run_part(org: Org, outer: Request, part: Part) -> Answer:
         org,
         replace(
             outer,
-            method=part.method.upper(),
+            method=part.method,
             path=split.path.rstrip("/"),
             query=parse_qs(split.query, keep_blank_values=True),
             headers={**headers, "content-type": "application/json"},
@@ -98,46 +108,52 @@ def run_part(org: Org, outer: Request, part: Part) -> Answer:
             payload=None,
         ),
     )
+    if response.body and not response.headers.get("Content-Type", "").startswith(_JSON):
+        return halted(f"Binary data is not supported in this request: {part.url}")
     return Answer(response.status, _body_of(response), response.headers)
+
+
+def _no_value(path: str) -> str:
+    """As recorded: Salesforce also takes the whole path for a referenceId."""
+    name = re.split(r"[.\[]", path)[0]
+    return (
+        f"Invalid reference specified. No value for {path} found in {name}. "
+        f"{bad_reference_id(path)}"
+    )
 
 
 def _body_of(response: Response) -> object:
     raw = response.body if isinstance(response.body, bytes) else b"".join(response.body)
     if not raw:
         return None
-    return (
-        exact_numbers.loads(raw)
-        if raw[:1] in b'[{"' or response.status == _LISTS_OF_URLS
-        else raw.decode()
-    )
+    return exact_numbers.loads(raw)
 
 
 def run_part_with_references(
-    org: Org, outer: Request, part: Part, answers: Mapping[str, object]
+    org: Org,
+    outer: Request,
+    part: Part,
+    answers: Mapping[str, object],
+    allowed: re.Pattern[str],
 ) -> Answer:
-    """Run a part whose URL, body and headers may refer to earlier answers."""
+    """Run a part whose URL, body and headers may refer to earlier answers.
+
+    `allowed` matches the methods and paths that it may have. Before 52.0 null is no value.
+    """
+    nulls = is_strict(outer.version)
     try:
-        url = str(resolved(part.url, answers))
-        body = resolved(part.body, answers)
-        headers = resolved(dict(part.headers or {}), answers)
+        url = str(resolved(part.url, answers, nulls=nulls))
+        body = resolved(part.body, answers, nulls=nulls)
+        headers = resolved(dict(part.headers or {}), answers, nulls=nulls)
     except InvalidReferenceError as error:
-        return halted(f"Invalid reference specified. No value for {error} found.")
+        return halted(_no_value(str(error)))
+    reason = refused_part(part.method, url, allowed, (0.0, version_of(org, outer)))
+    if reason is not None:
+        return halted(reason)
     as_texts = (
         {str(key): str(each) for key, each in headers.items()} if isinstance(headers, dict) else {}
     )
     return run_part(org, outer, replace(part, url=url, body=body, headers=as_texts))
-
-
-def text_of(mapping: Mapping[str, object], key: str) -> str:
-    """A member that must be a text.
-
-    Raises:
-        ApiRefusal: 400, it is missing or of another kind.
-    """
-    value = mapping.get(key)
-    if not isinstance(value, str) or not value:
-        raise ApiRefusal(400, "INVALID_INPUT", f"Required field is missing or not a string: {key}")
-    return value
 
 
 def mappings_of(body: Mapping[str, object], key: str, most: int) -> list[dict[str, object]]:

@@ -92,9 +92,11 @@ def test_deletes_name_their_ids_in_the_query(rest):
     answer = rest.delete(f"/composite/sobjects?ids={account},{contact},001000000000000AAA")
     assert [each["success"] for each in answer.json()] == [True, True, False]
     assert answer.json()[0]["id"] == account
+    assert "id" not in answer.json()[2]
     undone = rest.create("Account", Name="A")
     answer = rest.delete(f"/composite/sobjects?allOrNone=true&ids={undone},{account}")
     assert [each["success"] for each in answer.json()] == [False, False]
+    assert [each.get("id") for each in answer.json()] == [undone, None]  # as in the guide
     assert rest.read("Account", undone)["Name"] == "A"
 
 

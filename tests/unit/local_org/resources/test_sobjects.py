@@ -231,3 +231,34 @@ def test_the_duplicate_rule_header_saves_in_spite_of_an_alert(rest):
     assert refused.json()[0]["duplicateResult"]["allowSave"] is True
     header = {"Sforce-Duplicate-Rule-Header": "allowSave=true"}
     assert rest.post("/sobjects/Lead", lead, headers=header).status_code == 201
+
+
+def test_what_a_key_in_the_path_names_is_looked_for_as_an_id_is(rest):
+    """An Id of the path that cannot be changed is 404, on every route that has it."""
+    gone = rest.create("Account", Name="A", Ext__c="x")
+    rest.delete(f"/sobjects/Account/{gone}")
+    for record_id, code in (
+        (gone, "ENTITY_IS_DELETED"),
+        ("001000000000000AAA", "INVALID_CROSS_REFERENCE_KEY"),
+    ):
+        path = f"/sobjects/Account/Id/{record_id}"
+        for answer in (rest.patch(path, {"Name": "B"}), rest.delete(path)):
+            assert (answer.status_code, answer.json()[0]["errorCode"]) == (404, code)
+    rest.create("Account", Name="A", Ext__c="x")
+    past = {"If-Unmodified-Since": "Mon, 01 Jan 2024 00:00:00 GMT"}
+    path = "/sobjects/Account/Ext__c/x"
+    assert rest.patch(path, {"Name": "B"}, headers=past).status_code == 412
+    assert rest.delete(path, headers=past).status_code == 412
+
+
+def test_a_blank_key_creates_nothing(rest):
+    answer = rest.patch("/sobjects/Account/Ext__c/%20", {"Name": "A"})
+    assert (answer.status_code, answer.json()[0]["errorCode"]) == (400, "MISSING_ARGUMENT")
+    assert rest.get("/limits/recordCount?sObjects=Account").json() == {"sObjects": []}
+
+
+def test_a_value_in_a_message_is_written_as_in_json(rest):
+    answer = rest.post("/sobjects/Contact", {"LastName": "A", "Account": {"Ext__c": None}})
+    assert "external ID: null not found" in answer.json()[0]["message"]
+    answer = rest.post("/sobjects/Contact", {"LastName": "A", "AccountId": True})
+    assert answer.json()[0]["message"].endswith("incorrect type: true")
