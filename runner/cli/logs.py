@@ -45,7 +45,9 @@ def logs(
         text = json.dumps(each, ensure_ascii=False) if output is Output.JSON else _text(each)
         echo(printable(text))
     if log.damaged:
-        echo(f"warning: {log.damaged} damaged lines of {file} are left out", err=True)
+        from runner.wording import counted
+
+        echo(f"warning: {counted(log.damaged, 'damaged line')} of {file} left out", err=True)
 
 
 def _text(event: Members) -> str:

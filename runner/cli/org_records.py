@@ -64,7 +64,7 @@ def load(
     for setting in found.ignored:
         echo(f"warning: {setting} has no effect; the values are those of the files.", err=True)
     if ignored:
-        echo(f"warning: not loaded, since it cannot be written: {', '.join(ignored)}.", err=True)
+        echo(f"warning: not loaded, because it cannot be written: {', '.join(ignored)}.", err=True)
     if output is Output.JSON:
         echo(json.dumps(loaded))
         return

@@ -29,13 +29,13 @@ def tell(pulled: PulledSource, output: Output, *, quiet: bool) -> None:
         echo(f"warning: the project no longer has {name}.", err=True)
     notices = (
         ("an org file cannot declare {}", pulled.left_out),
-        ("{} not defined in {source}, and declared only as far as it tells", pulled.not_in_source),
+        ("{} not defined in {source}, and declared only in part", pulled.not_in_source),
         ("{} declared as texts: their value sets are not in {source}", pulled.without_values),
         (
             "custom settings declared as custom objects, without SetupOwnerId: {}",
             pulled.custom_settings,
         ),
-        ("validation rules not taken over, with what they use: {}", pulled.rules_left_out),
+        ("validation rules left out, with what they use: {}", pulled.rules_left_out),
     )
     for words, listed in notices:
         if listed:

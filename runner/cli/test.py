@@ -208,7 +208,7 @@ def _watch(
     from runner.runs.job_test_snapshots import Snapshots
 
     if not alone:
-        message = "--watch never ends, so that there is no time to write results."
+        message = "--watch never ends, so it cannot write results to a file."
         raise UsageError(message, hint="Leave out --junit, --output and --update.")
 
     def run(tests: Sequence[JobTest], verdicts: list[Verdict]) -> None:

@@ -15,6 +15,7 @@ from runner.errors import UsageError
 from runner.job.job_tests import JobTest
 from runner.runs.job_test_inputs import Stamps, changed_since, inputs_of, stamps_of
 from runner.verdict import Verdict
+from runner.wording import counted
 
 _POLL_SECONDS = 0.2
 _MOST_NAMES = 3
@@ -64,7 +65,7 @@ def watch(
         if due or broken != unread:
             _say(_changed_in_words(changed) if changed else "")
             run(due, list(broken))
-            _say(f"waiting for changes of {len(stamps)} files and folders; Ctrl-C ends")
+            _say(f"waiting for changes of {counted(len(stamps), 'path')}; Ctrl-C ends")
         known, unread = dict(zip(keys, inputs, strict=True)), broken
         changed = changes(stamps)
         found = _found_again(files, found)

@@ -23,7 +23,7 @@ def plan_text(plan: UndoPlan) -> str:
     lines += [f"  {line}" for line in aligned([_cells(step) for step in plan.steps])]
     lines += _reasons(plan)
     if not plan.undo_total and not plan.is_partial:
-        lines.append("everything is back as it was; there is nothing to undo")
+        lines.append("everything is as before the run; there is nothing to undo")
     return "\n".join(lines)
 
 

@@ -59,8 +59,8 @@ def validate(
         one = command_for(without_lock[0], "org pull", target=None)
         command = one if len(without_lock) == 1 else "runner org pull JOB…"
         echo(
-            "note: fields and objects were not compared with the org's. After "
-            f"`{command}`, validate does it without the org.",
+            "note: objects and fields were not compared with those of the org. Run "
+            f"`{command}` once; then validate compares them offline.",
             err=True,
         )
     tell_ci_findings("validate", found, files, output, code)

@@ -49,7 +49,7 @@ class ApiReserve(Struct, frozen=True):
             f"The org has used {usage.used:,} of its {usage.maximum:,} API calls, and "
             f"`{Rail.RESERVE_API_CALLS}` leaves {self.calls(usage.maximum):,} of them to others.",
             hint="The limit covers the last 24 hours: `runner resume` continues once calls are "
-            f"available. `--allow {Rail.RESERVE_API_CALLS}` goes on once.",
+            f"available. `--allow {Rail.RESERVE_API_CALLS}` overrides it once.",
         )
 
 
@@ -91,6 +91,6 @@ def reserve_problem(
         f"the run needs at least {api_calls:,} of the {left.remaining:,} API calls that the "
         f"org has left, and `{rail}` leaves {reserve.calls(left.max):,} of {left.max:,} to others"
     )
-    hint = f"Run it later: the limit covers the last 24 hours. `--allow {rail}` goes on once."
+    hint = f"Run it later: the limit covers the last 24 hours. `--allow {rail}` overrides it once."
     path = ("limits", rail.value)
     return job.origin.diagnose(path, RAILS[rail].code, message, help=hint, at_key=True)

@@ -133,7 +133,7 @@ class Appended:
         if found is None:
             raise StateError(
                 f"It is not known whether the rows of task {task!r} are in {place_of(target)}: the"
-                " process died while it added them, and the target does not tell.",
+                " process died while it added them, and the target does not show it.",
                 hint=f"Look into it, then abandon the run: `{self._abandon}`. If rows are missing,"
                 " run the job again.",
             )

@@ -44,7 +44,7 @@ def _take_over(task: WriteTask, context: Context, folder: Path) -> None:
     if kept is None:
         raise StateError(
             f"The rows of the plan for task {task.name!r} are damaged: {folder / PLANNED} has no "
-            "index. Nothing of them was sent.",
+            "index. None of them was sent.",
             hint=f"`runner resume {context.run_id} --abandon`, then make the plan again.",
         )
     shutil.rmtree(folder / STAGING, ignore_errors=True)  # of a process that died

@@ -169,7 +169,7 @@ def _notes(
         yield f"not fields of {described.name}, not sent: {', '.join(ignored)}"
     if fixed:
         names = ", ".join(fixed)
-        yield f"sent for new records only, since nobody can change them later: {names}"
+        yield f"sent for new records only, because they cannot be changed later: {names}"
 
 
 def mapped_column(
@@ -237,7 +237,7 @@ def _owner_problems(job: Job, task: WriteTask, described: ObjectDescribe) -> lis
         return []
     marker = owner_of(job, task.name)
     if field.type != "string" or not field.filterable:
-        message = f"{field.name} is no text field that the org can search"
+        message = f"{field.name} is not a text field that the org can search"
     elif field.length and field.length < len(marker):
         message = f"{field.name} holds {field.length} characters, and `{marker}` is longer"
     else:

@@ -88,7 +88,7 @@ def drift_of(
         for message, field in _differences(before, live, fields, task, lock):
             where = used.place(job, task, field)
             if lock.source:
-                words = f"the org is not like the metadata that task {task.name} uses: {message}"
+                words = f"the org differs from the metadata that task {task.name} uses: {message}"
                 hint = _DRIFT_OF_METADATA.format(lock.pull)
             else:
                 words = f"the org has changed under task {task.name}: {message}"

@@ -122,7 +122,7 @@ def _asked_for(
 
 def _why_full(since: Since, earlier: Watermark | None, same: Watermark | None, asked: Asked) -> str:
     if asked.full:
-        return "--full asks for it"
+        return "requested by --full"
     if earlier is None:
         return "no earlier extract from this org is known"
     if same is None:
@@ -191,7 +191,7 @@ class Increment:
             "org/other-org",
             f"the target has the rows of another org: it was filled from {other.org_id} until"
             f" {soql_moment(other.until)}, and this is {context.org_id}",
-            help=f"write to another target; or `{again}` goes on from this org, and with"
+            help=f"write to another target; or `{again}` continues with this org, and with"
             " `--reconcile` it also removes the rows of the other one",
         )
 
@@ -268,7 +268,7 @@ class Increment:
         also = "; `--reconcile` removes it" if can else ""
         return UsageError(
             f"{error.message}, so deletions would be missing from this extract.",
-            hint=f"`{again}` extracts all records and goes on from now; what was deleted"
+            hint=f"`{again}` extracts all records and continues from now; what was deleted"
             f" meanwhile stays in the target{also}.",
         )
 

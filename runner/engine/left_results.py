@@ -30,7 +30,7 @@ def as_left(outcome: TaskOutcome) -> TaskOutcome:
     return replace(
         outcome,
         message=f"its result files are not as it wrote them: {'; '.join(lost)} ({folder}).",
-        hint="The counts are right, and nothing has to be sent again. Put back what you have.",
+        hint="The counts are right; nothing has to be sent again. Restore the files if you can.",
         exit_code=exit_code_of([outcome.exit_code, ExitCode.FAILED]),
     )
 

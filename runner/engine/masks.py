@@ -107,7 +107,7 @@ def mask_problems(job: Job, task: SourceQuery, describes: Describes) -> Iterator
             continue
         field = each.field
         if field is None:
-            message = f"`{each.column}` is no plain field, so it has no {each.kind}"
+            message = f"`{each.column}` is not a plain field, so it has no {each.kind}"
             hint = "write `null`, or select the field itself"
             yield job.origin.diagnose(path, "org/mask-type", message, help=hint)
         elif each.form is None and field.type in _FORMS:

@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from runner.tables.staging.rows import StagedRows
 
 UNCERTAIN = (
-    "`{}` has rows whose record is not known, so it is not certain which records its source lacks"
+    "`{}` has rows whose record is not known, so it is not certain which records are missing"
 )
 _MOST_SHOWN = 10
 """Rows outside of the scope that an error lists."""

@@ -57,7 +57,7 @@ _FROM_QUERIES = (
 )
 
 _LOOKED_UP_EARLY = (
-    "It looks up records that tasks before write; an apply looks them up again during the run."
+    "It looks up records that earlier tasks write; an apply looks them up again during the run."
 )
 
 
@@ -360,7 +360,7 @@ def _notes(task: WriteTask, staging: StagedRows, counts: Mapping[Change, int]) -
         if counts.get(Change.MERGE):
             yield NO_WAY_BACK
         if unchanged:
-            yield f"The unchanged rows ({unchanged:,}) are merged already."
+            yield f"The unchanged rows ({unchanged:,}) are already merged."
     elif unchanged and not task.only_changes:
         yield (
             f"A run also sends the unchanged rows ({unchanged:,}); `only_changes: true` leaves "

@@ -104,7 +104,9 @@ class PlannedSources(Struct):
         if writer is None or isinstance(task, SourceQuery):  # which reads another org
             return None
         self._early.add(task.name)
-        return f"`{writer}` changes records of {task.sobject} before; this is what it finds now."
+        return (
+            f"`{writer}` changes records of {task.sobject} first; this is what the query finds now."
+        )
 
     def early_rows(self, task: AnyTask) -> tuple[str, ...]:
         """Why a task may have other rows during a run than now."""
@@ -121,7 +123,7 @@ class PlannedSources(Struct):
         if writer is None:
             return None
         self._early.add(task.name)
-        return f"`{writer}` writes what it reads; this is what is there now."
+        return f"`{writer}` writes what this task reads; the plan shows what is there now."
 
     def add_places(self, task: AnyTask) -> None:
         """Note what a task writes outside of the org."""
@@ -192,7 +194,7 @@ class PlannedSources(Struct):
             return None
         self._early.add(task.name)
         return (
-            f"`{writer}` changes records of {task.sobject} before; rows are compared with what "
+            f"`{writer}` changes records of {task.sobject} first; rows are compared with what "
             "they hold now, and an apply compares them during the run."
         )
 
@@ -307,7 +309,7 @@ def source_in_words(source: Source, job: Job) -> str:
     if isinstance(source, SqlSource):
         return f"SQL over {', '.join(each.name for each in source.tables)}"
     if isinstance(source, MissingSource):
-        return f"the scope of {source.task}, without what its source has"
+        return f"records in the scope of {source.task} that its source lacks"
     return "a database"
 
 

@@ -169,7 +169,7 @@ def _notes_of(increment: Increment, dropped: int) -> Iterator[str]:
     """What an incremental query has read."""
     yield increment.window.words
     if dropped:
-        yield f"{counted(dropped, 'row')} of the overlap delivered before"
+        yield f"{counted(dropped, 'row')} of the overlap already delivered"
 
 
 def count_query(task: QueryTask, context: Context) -> tuple[int, Api]:

@@ -148,7 +148,7 @@ def _judged(  # noqa: PLR0913, PLR0917 - what it takes to judge
         if number >= least:
             return
         has = counted(number, "row")
-        message = f"the source of `{first.name}` has {has}, and `{rail}` asks for {least:,}"
+        message = f"the source of `{first.name}` has {has}, and `{rail}` requires {least:,}"
     else:
         total = records(first) if amount.percent is not None else 0
         if not exceeds(amount, number, total):
@@ -159,5 +159,5 @@ def _judged(  # noqa: PLR0913, PLR0917 - what it takes to judge
         acting = [task for task in tasks if effects[task.name].of(rail)]
         who = f"`{acting[0].name}`" if len(acting) == 1 else f"{len(acting)} tasks together"
         message = f"{who} would {done}, and `{rail}` allows {amount}{share}"
-    hint = f"Check the rows first; `--allow {rail}` goes on once."
+    hint = f"Check the rows first; `--allow {rail}` overrides it once."
     yield job.origin.diagnose(path, RAILS[rail].code, message, help=hint, at_key=True)

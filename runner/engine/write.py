@@ -334,7 +334,7 @@ def _start_over(task: WriteTask, context: Context) -> str:
             f"Or `runner resume {context.run_id} --abandon`, which sends nothing and lists the "
             f"rows that were sent: take them out of the source, then {again}."
         )
-    return f"Or start over with what is there now: {again}; to send a row twice changes nothing."
+    return f"Or start over with what is there now: {again}; sending a row twice changes nothing."
 
 
 def _account(

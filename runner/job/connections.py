@@ -158,8 +158,8 @@ def _in(  # noqa: PLR0913, PLR0917 - where it is, and which is meant
     if "targets" not in value:
         if target is not None:
             raise UsageError(
-                f"{found.origin.file} has one connection, and target {target!r} was asked for.",
-                hint="Leave `--target` (or SFRUNNER_TARGET) out, or list its `targets`.",
+                f"{found.origin.file} has one connection, but target {target!r} was requested.",
+                hint="Omit `--target` (or SFRUNNER_TARGET), or list its `targets`.",
             )
         found.build(value, problems, folder, source)
         return found
@@ -202,7 +202,7 @@ def _chosen(target: str | None, value: Mapping[str, Any], found: FoundConnection
     problem = found.origin.diagnose(
         (*found.path, "default"),
         "job/unknown-target",
-        f"`default` names `{default}`, which is no target",
+        f"`default` names `{default}`, which is not a target",
         help=did_you_mean(str(default), found.targets, known),
     )
     found.problems = [*found.problems, problem]

@@ -235,7 +235,7 @@ def _unknown(
             yield _Problem(
                 path,
                 "job/unknown-item",
-                f"`{{{name}}}` stands for nothing here",
+                f"`{{{name}}}` has no meaning here",
                 did_you_mean(name, known, _declare(name, known)),
                 at_key,
             )
@@ -257,7 +257,7 @@ def _of_items(task: _Task, known: Sequence[str]) -> Iterator[_Problem]:
             yield _Problem(
                 (KEY,),
                 "job/for-each-unused",
-                f"`{{{name}}}` is nowhere in the task, so all its items would do the same",
+                f"`{{{name}}}` is not used in the task, so all its items would do the same",
                 f"write `{{{name}}}` where the item belongs, in a query, path or name",
             )
 

@@ -78,7 +78,7 @@ def packages_of(folder: Path) -> Packages:
     for each in paths:
         package = folder / str(each)
         if not package.resolve().is_relative_to(folder.resolve()):
-            raise _wrong(file, f"the package directory {each} is outside of the project")
+            raise _wrong(file, f"the package directory {each} is outside the project")
         if not package.is_dir():
             raise _wrong(file, f"the package directory {each} does not exist")
         folders.append(package)

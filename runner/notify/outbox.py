@@ -170,5 +170,5 @@ def _late(document: Document, notification: Notification) -> Document:
     if not notification.tries:
         return document
     when = notification.created.strftime("%Y-%m-%d %H:%M")
-    late = f"This is of {when} UTC: it could not be sent before ({notification.error})."
+    late = f"This message is from {when} UTC; it could not be sent earlier ({notification.error})."
     return {**document, "delayed": True, "text": f"{document['text']}\n\n{late}"}

@@ -126,9 +126,7 @@ def _details(task: TaskOutcome) -> list[str]:
             for code, message, number, first in task.top_errors
         )
     if task.other_errors:
-        lines.append(
-            f"  {task.other_errors:,} more for other reasons, which the files of the rows name"
-        )
+        lines.append(f"  {task.other_errors:,} more for other reasons, listed in the files")
     if task.results and any((counts.failed, counts.unprocessed, counts.in_doubt, counts.skipped)):
         lines.append(f"  rows: {task.results}")
     return lines

@@ -90,7 +90,7 @@ def _check_age(saved: SavedPlan, file: Path, max_age_seconds: float) -> None:
     seconds = (datetime.now(UTC) - saved.created).total_seconds()
     if seconds > max_age_seconds:
         raise UsageError(
-            f"{file} is {_in_words(seconds)} old, and a plan is applied within "
+            f"{file} is {_in_words(seconds)} old, and a plan must be applied within "
             f"{_in_words(max_age_seconds)}.",
             hint=f"{_plan_again(saved)} Or allow its age with `--max-age`.",
         )
@@ -129,7 +129,7 @@ def check_limits(trips: Iterable[Trip], job: Job, allowed: Collection[Rail]) -> 
         if rail not in allowed:
             at = trip.position
             line = job.origin.lines[at.line - 1] if at else None
-            hint = f"Check the plan first; `--allow {rail}` goes on once."
+            hint = f"Check the plan first; `--allow {rail}` overrides it once."
             problems.append(Diagnostic(RAILS[rail].code, trip.message, trip.file, at, line, hint))
     if problems:
         raise RailError(tuple(problems))

@@ -234,7 +234,7 @@ def _not_unique(job: Job, tasks: Sequence[AnyTask], describes: Describes) -> Ite
                 ("tasks", task.index, "key"),
                 "org/key-not-unique",
                 f"several records of {task.sobject} may have the same {found.name}",
-                help="A row of such a key fails. Mark the field as Unique in Setup.",
+                help="Rows with such a key fail. Mark the field as Unique in Setup.",
                 severity=Severity.WARNING,
             )
 
@@ -250,7 +250,7 @@ def _hard_deletes(job: Job, session: Session) -> Iterator[Diagnostic]:
         yield job.origin.diagnose(
             ("tasks", task.index, "hard"),
             "org/no-permission",
-            "this user may not delete records for good",
+            "this user may not hard-delete records",
             help="Give the user the permission `Bulk API Hard Delete`, or remove `hard`.",
         )
 

@@ -28,7 +28,7 @@ from runner.runs.wiring import UserSettings, login_command, open_session
 from runner.state.paths import VARIABLE, StateFolder, own_root, user_state_at
 from runner.suggest import closest
 from runner.version import __version__
-from runner.wording import format_size
+from runner.wording import counted, format_size
 
 DISTRIBUTION = "sfrunner"
 LEAST_FREE_BYTES = 1 << 30
@@ -104,8 +104,8 @@ def _misspelt(environ: Mapping[str, str], known: Collection[str]) -> Iterator[Fi
         if name.startswith(_OWN) and name not in known:
             meant = own.get(closest(name.removeprefix(_OWN), own) or "")
             if meant is not None:
-                text = f"{name} is set, and not a variable of the runner"
-                hint = f"If a job does not name it, {meant} may be meant."
+                text = f"{name} is set, but the runner has no such variable"
+                hint = f"Did you mean {meant}? If a job uses {name}, ignore this."
                 yield Finding("variables", Level.WARNING, text, hint)
 
 
@@ -216,7 +216,7 @@ def _runs(state: StateFolder) -> Iterator[Finding]:
         yield Finding(
             "runs",
             Level.WARNING,
-            f"{old:,} are older than {RETENTION_DAYS} days",
+            f"{counted(old, 'run')} older than {RETENTION_DAYS} days",
             "`runner history --prune` deletes them and their files.",
         )
     for run in unfinished:

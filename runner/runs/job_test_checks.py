@@ -189,7 +189,7 @@ class Checks(Struct, frozen=True):
         for each in columns:
             if each.lower() not in known:
                 hint = did_you_mean(each, answer.columns, f"it gives {', '.join(answer.columns)}")
-                message = f"the query does not give the column {each!r}"
+                message = f"the query does not return the column {each!r}"
                 raise self._broken((*path, "rows"), "test/unknown-column", message, hint)
         found = [[row.get(known[each.lower()]) for each in columns] for row in answer.rows]
         query = soql.parsed(records.query)

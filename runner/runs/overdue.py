@@ -78,8 +78,8 @@ def _check_target(file: Path, found: WatchedFile, target: str | None) -> None:
         return
     if not names:
         raise UsageError(
-            f"{file} has one connection, and target {target!r} was asked for.",
-            hint="Leave `--target` (or SFRUNNER_TARGET) out.",
+            f"{file} has one connection, but target {target!r} was requested.",
+            hint="Omit `--target` (or SFRUNNER_TARGET).",
         )
     known = f"Its targets are {', '.join(names)}."
     if target is None:

@@ -164,15 +164,15 @@ def resuming_in_words(old: SelectedRun, why_another: str) -> str:
         )
     return (
         f"run {old.run_id} did not finish, and {why_another}; it is "
-        "finished first, then what is asked now starts (abandon it with --anew)"
+        "finished first, then the new run starts (abandon it with --anew)"
     )
 
 
 def not_started_in_words(old: SelectedRun, why_another: str) -> str:
     """Say why what is asked now was not started."""
     return (
-        f"Run {old.run_id} is still unfinished, and {why_another}, so what is "
-        "asked now was not started. Run it again."
+        f"Run {old.run_id} is still unfinished, and {why_another}, so the "
+        "new run was not started. Run again."
     )
 
 

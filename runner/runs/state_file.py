@@ -85,10 +85,10 @@ def export_state(state: StateFolder, to: Path, *, results: bool = False) -> Expo
     """
     if state.shared is not None:
         raise UsageError(
-            f"The state {state.shared.label} is shared: each machine with its address has it, "
-            "and nothing is to be exported.",
-            hint="To save it, use what the database and the store have for that. To export a "
-            "state folder, name it: `--state FOLDER`.",
+            f"The state {state.shared.label} is shared, so it cannot be exported: all machines "
+            "with its address use it.",
+            hint="Back up the database and the store with their own tools. To export a state "
+            "folder, name it: `--state FOLDER`.",
         )
     _check_place(to)
     state.create()

@@ -113,7 +113,7 @@ def compared(
             differ.append(f"the watermark of task {mark['task']} of {mark['job_file']}")
     if differ:
         raise UsageError(
-            f"{place} has {', '.join(differ)} already, and not as in the file; "
+            f"{place} already has {', '.join(differ)}, which differs from the file; "
             "nothing was imported.",
             hint=hint,
         )

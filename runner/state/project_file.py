@@ -100,8 +100,8 @@ def _problems_of_place(named: str, origin: Origin) -> Iterator[Diagnostic]:
                 _STATE,
                 "project/outside",
                 f"{named} is not in the project",
-                help="use a folder in the project; one elsewhere is named by you, with `--state` "
-                "or SFRUNNER_STATE",
+                help="use a folder in the project; for one elsewhere, set `--state` or "
+                "SFRUNNER_STATE",
             )
         return
     try:

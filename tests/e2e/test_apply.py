@@ -138,7 +138,7 @@ def test_records_that_earlier_tasks_change_or_delete_are_compared_during_the_run
     document = planned(bench, job)
     tasks = {task["name"]: task for task in document["tasks"]}
     assert tasks["other_field"]["unknown"] == []
-    assert "changes records of Account before" in tasks["load"]["unknown"][0]
+    assert "changes records of Account first" in tasks["load"]["unknown"][0]
     assert bench.run("apply", "saved.plan").code == 0
     held = [(row["ERP_Id__c"], row["Phone"]) for row in org.rows(ACCOUNTS)]
     assert held == [("K1", "1"), ("K2", "1"), ("K3", "1"), ("K4", "1"), ("K5", None)]

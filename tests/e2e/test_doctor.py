@@ -73,7 +73,7 @@ def test_a_clock_that_is_wrong_is_named_with_its_difference():
 def test_a_misspelt_variable_is_named_with_the_one_that_is_meant(bench):
     bench.env |= {"SFRUNNER_TAREGT": "prod", "SFRUNNER_XYZ": "1", "SFRUNNER_TASK": "a"}
     said = bench.run("doctor").out
-    assert "warning  variables: SFRUNNER_TAREGT is set, and not a variable of the runner" in said
-    assert "If a job does not name it, SFRUNNER_TARGET may be meant." in said
+    assert "warning  variables: SFRUNNER_TAREGT is set, but the runner has no such variable" in said
+    assert "Did you mean SFRUNNER_TARGET?" in said
     assert "SFRUNNER_XYZ" not in said
     assert said.count(" variables: ") == 1

@@ -182,7 +182,7 @@ def test_commands_of_one_scheduler_leave_each_others_orgs_alone(project):
     for line in second.stderr:
         if "under way" in line:
             break
-    assert "Another command has a job of this org under way; this one waits for it." in line
+    assert "Another command is running a job of this org; this job waits for it." in line
     assert bench.run("run", quick, "--on", project.address, "--per-org", 2).code == 0
     assert names(org) == ["Dcme"], "it need not wait"
     org.go_on()

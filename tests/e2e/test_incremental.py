@@ -32,7 +32,7 @@ def test_each_run_brings_what_has_changed_since_and_nothing_twice(bench, org, ta
     assert "full extract until" in notes(ran(bench, job))
     ended = ran(bench, job)
     assert (table(), ended.task("changes")["counts"]["written"]) == (["A"], 0)
-    assert "1 row of the overlap delivered before" in notes(ended)
+    assert "1 row of the overlap already delivered" in notes(ended)
     org.create("Account", Name='B, "quoted"\nand long')
     org.request("PATCH", f"/services/data/v62.0/sobjects/Account/{first}", json={"Name": "A2"})
     time.passes()
@@ -179,7 +179,7 @@ def test_full_and_since_read_again(bench, org, table, time):
     time.passes()
     job = bench.job(task())
     ran(bench, job)
-    assert "--full asks for it" in notes(ran(bench, job, "--full"))
+    assert "requested by --full" in notes(ran(bench, job, "--full"))
     assert table() == ["A", "B", "A", "B"]
     ran(bench, job, "--since", now[:10])
     assert table() == ["A", "B", "A", "B", "B"]

@@ -96,7 +96,7 @@ def test_a_target_with_the_rows_of_another_org_is_refused(bench, org, time, tabl
     assert "job.yaml:5:" in ended.out
     assert "--task changes --full`" in ended.out
     assert held.read_bytes() == before
-    assert "--full asks for it" in notes(ran(bench, job, "--full"))
+    assert "requested by --full" in notes(ran(bench, job, "--full"))
     assert "changes from" in notes(ran(bench, job))
     for name, file in files.items():
         with sqlite3.connect(file) as link:

@@ -186,7 +186,7 @@ def test_a_plain_mirror_keeps_the_list_for_later(bench, org):
 @pytest.mark.parametrize(
     ("field", "why"),
     [
-        ("Description", "Description is no text field that the org can search"),
+        ("Description", "Description is not a text field that the org can search"),
         ("ERP_Owner__c", "Account has no field ERP_Owner__c"),
     ],
 )

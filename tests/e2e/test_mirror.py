@@ -154,7 +154,7 @@ def test_limits_of_a_mirror_stop_it_before_it_writes(bench, org, limits, of_job)
     where = {"head": f"limits: {{{limits}}}\n"} if of_job else {"more": f"limits: {{{limits}}}"}
     written = job(bench, **where)
     planned = bench.run("plan", written)
-    assert ("would delete" in planned.out or "asks for 3" in planned.out) == stops, planned.out
+    assert ("would delete" in planned.out or "requires 3" in planned.out) == stops, planned.out
     ended = bench.run("run", written)
     assert ended.code == (6 if stops else 0), ended.err + ended.out
     assert names(org) == (["A", "B", "C", "D"] if stops else ["A2", "B"])

@@ -55,7 +55,7 @@ def test_a_job_runs_and_is_checked_on_what_the_project_declares(bench, project):
     assert pulled.code == 0, pulled.err
     assert "2 objects of dx" in pulled.out
     assert "Gone__c (Invoice__c.Other__c) not defined in dx" in pulled.err
-    assert "rules not taken over, with what they use: Account.Other (REGEX).\n" in pulled.err
+    assert "rules left out, with what they use: Account.Other (REGEX).\n" in pulled.err
     assert "Unused__c" not in (bench.folder / "jobs/org.yaml").read_text()
     lock = json.loads((bench.folder / "jobs/org.lock.json").read_text())
     assert (lock["org_id"], lock["source"], lock["api_version"]) == ("", "../dx", "62.0")

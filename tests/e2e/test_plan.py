@@ -167,7 +167,7 @@ def test_a_query_on_what_earlier_tasks_change_is_said_to_be_of_now(bench, org):
     document = bench.run("plan", job, "--save", "a.plan", "-o", "json").document
     _, big, rate, leads = document["tasks"]
     assert (big["read"], leads["unknown"]) == (1, [])
-    assert "`load` changes records of Account before" in big["unknown"][0]
+    assert "`load` changes records of Account first" in big["unknown"][0]
     assert rate["has_unknown_rows"]
     assert counts(rate) == {"update": 1}
     assert bench.run("apply", "a.plan").code == 0
@@ -189,8 +189,8 @@ def test_what_an_earlier_task_writes_elsewhere_is_said_to_be_of_now(bench, org):
     )
     document = bench.run("plan", job, "--save", "a.plan", "-o", "json").document
     tasks = {task["name"]: task for task in document["tasks"]}
-    assert "`found` writes what it reads" in tasks["many"]["unknown"][0]
-    assert "`gone` writes what it reads" in tasks["again"]["unknown"][0]
+    assert "`found` writes what this task reads" in tasks["many"]["unknown"][0]
+    assert "`gone` writes what this task reads" in tasks["again"]["unknown"][0]
     assert tasks["many"]["has_unknown_rows"]
     assert tasks["other"]["unknown"] == []
     ended = bench.run("apply", "a.plan")
@@ -225,7 +225,7 @@ def test_a_job_is_planned_on_what_the_jobs_before_it_would_leave(bench, org):
     )
     _, later = bench.run("plan", first, second, "-o", "json").document
     assert counts(later["tasks"][0]) == {"create": 1}
-    assert "`load` changes records of Account before" in later["tasks"][1]["unknown"][0]
+    assert "`load` changes records of Account first" in later["tasks"][1]["unknown"][0]
 
 
 def test_files_that_a_query_would_write_are_read_by_later_tasks_and_jobs(bench, org):

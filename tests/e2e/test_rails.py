@@ -42,7 +42,7 @@ def trip(bench, job, *options):
 @pytest.mark.parametrize(
     ("rail", "disaster", "code", "says"),
     [
-        ("min_rows: 10", "empty", "rail/min-rows", "has 0 rows, and `min_rows` asks for 10"),
+        ("min_rows: 10", "empty", "rail/min-rows", "has 0 rows, and `min_rows` requires 10"),
         ("max_updates: 50%", "shifted", "rail/max-updates", "would change 20 records, and"),
         ("max_clears: 3", "blanked", "rail/max-clears", "would empty 20 cells of records, and"),
         ("max_creates: 5", "other keys", "rail/max-creates", "would create 20 records, and"),

@@ -107,7 +107,7 @@ def test_an_upsert_of_details_sends_the_master_for_new_rows_only(bench, serve_or
     ended = bench.run("run", job, "-o", "json")
     assert ended.code == 0, ended.err + ended.out
     assert ended.counts("created", "updated") == (2, 1)
-    note = "sent for new records only, since nobody can change them later: Thing__r.Key__c"
+    note = "sent for new records only, because they cannot be changed later: Thing__r.Key__c"
     assert ended.task("load")["notes"] == [note]
     soql = "SELECT Key__c, Thing__c, Note__c, First__c FROM Part__c ORDER BY Key__c"
     assert [tuple(row.values()) for row in org.rows(soql)] == [

@@ -45,7 +45,7 @@ def test_an_unfinished_run_is_finished_on_another_machine(bench, org):
 
     again = bench.run("state", "import", "state.zip", *other)
     assert again.code == 2
-    assert f"has run {run_id} already, and not as in the file" in again.err
+    assert f"already has run {run_id}, which differs from the file" in again.err
     assert bench.run("state", "import", "b.csv").code == 2
     assert bench.run("state", "import", "state.zip", "--move", "here").code == 2
     listed = bench.run("state", "export", "all.zip", "--results", *other, "-o", "json").document

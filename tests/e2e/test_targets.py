@@ -142,7 +142,7 @@ def test_a_default_that_is_no_target_is_a_problem_whichever_is_chosen(bench, org
     for words in (("validate",), ("validate", "--target", "dev"), ("run", "--target", "dev")):
         ended = bench.run(words[0], file, *words[1:])
         assert ended.code == 2, words
-        assert "`default` names `pord`, which is no target" in ended.out + ended.err
+        assert "`default` names `pord`, which is not a target" in ended.out + ended.err
     assert counts(orgs) == [0, 0, 0]
 
 

@@ -290,7 +290,7 @@ def _format(file: Path, shape: FileShape, path: Location, job: PartialJob) -> It
     origin = job.origin
     is_known = (*path, "format") in origin.positions or file == STANDARD_STREAM
     if format_of(file) is None and not is_known and not _is_folder(file):
-        message = "the file name has no extension to tell its format"
+        message = "the file name has no extension that shows its format"
         if file.suffix:
             message = f"`{file.suffix}` is not the extension of a known format"
         known = in_words(tuple(FORMATS), "or")
@@ -322,8 +322,8 @@ def _shape(shape: FileShape, path: Location, job: PartialJob) -> Iterator[Diagno
         hint = "put `decimal` into `numbers`"
         yield origin.diagnose((*path, "decimal"), "job/contradiction", message, help=hint)
     if shape.thousands == shape.decimal:
-        message = f"`{shape.decimal}` cannot be both the decimal mark and between thousands"
-        hint = 'choose two signs, such as {thousands: ".", decimal: ","}'
+        message = f"`{shape.decimal}` cannot be both the decimal mark and the thousands separator"
+        hint = 'choose two characters, such as {thousands: ".", decimal: ","}'
         at = (*path, "numbers", "thousands")
         yield origin.diagnose(at, "job/contradiction", message, help=hint)
     yield from _area(shape.area, path, job)

@@ -71,7 +71,7 @@ def _missing(task: QueryTask, selected: soql.Selection, job: PartialJob) -> Iter
     why: Mapping[str, str] = {
         "Id": "rows are recognised by it",
         since: "rows are recognised by it",
-        **({"IsDeleted": "it tells deleted records from others"} if task.deleted else {}),
+        **({"IsDeleted": "it marks deleted records"} if task.deleted else {}),
     }
     for field, reason in why.items():
         if field.lower() not in columns:

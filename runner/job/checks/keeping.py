@@ -88,7 +88,7 @@ def _merge(
     if key is None:
         at = (*path, "mode")
         message = "`mode: merge` needs a `key`"
-        hint = "name the column that tells rows apart: key: Id"
+        hint = "name the column that identifies rows: key: Id"
         if (*path, "key") not in job.origin.positions:
             yield job.origin.diagnose(at, "job/no-key", message, help=hint)
         return
@@ -101,7 +101,7 @@ def _merge(
         near = did_you_mean(key, columns, f"add {key} to its SELECT")
         yield job.origin.diagnose((*path, "key"), "job/unknown-key-column", message, help=near)
     if target.keeping.deletes is not None and IS_DELETED not in known:
-        message = "the query does not select IsDeleted, which tells deleted records from others"
+        message = "the query does not select IsDeleted, which marks deleted records"
         hint = "add IsDeleted to its SELECT, or remove `deleted`"
         at = task_path(task, "query")
         yield job.origin.diagnose(at, "job/no-is-deleted", message, help=hint)

@@ -16,7 +16,7 @@ def mirrors(job: PartialJob) -> Iterator[Diagnostic]:
         if task.mirror is None:
             continue
         if (task.key or "").lower() == "id":
-            message = "the key of a mirror is a field that the source knows, not the Id"
+            message = "the key of a mirror is an external Id field of the source, not the Id"
             path = task_path(task, "key")
             hint = "name an external Id field, whose values the source has for every row"
             yield job.origin.diagnose(path, "job/mirror-by-id", message, help=hint)

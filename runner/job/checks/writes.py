@@ -36,7 +36,7 @@ def expressions(job: PartialJob, checker: ExpressionChecker | None) -> Iterator[
 def _expression_hint(expression: str) -> str:
     column = "a column by its name"
     if _NAME_WITH_SIGNS.fullmatch(expression.strip()):
-        column = f"a column with spaces or signs in its name as '\"{expression.strip()}\"'"
+        column = f"a column with spaces or special characters as '\"{expression.strip()}\"'"
     return f"write {column}, fixed text as \"'Retail'\""
 
 

@@ -57,8 +57,8 @@ class LostJobError(RunnerError):
         """Say which run it is, and what to do with it."""
         self.message = f"{self.message.removesuffix('.')}: run {run_id}."
         self.hint = (
-            f"{self._advice} `runner fleet` shows whether a worker is still at the run, "
-            f"`runner show {run_id}` how far it came, and `runner resume {run_id}` continues it."
+            f"{self._advice} `runner fleet` shows whether a worker still runs it, "
+            f"`runner show {run_id}` shows its progress, and `runner resume {run_id}` continues it."
         )
 
 

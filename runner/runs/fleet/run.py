@@ -198,8 +198,8 @@ class _Driver:
                 return True  # the worker refuses it as this machine would, or waits for its lock
             self._sinks[number](
                 events.Warned(
-                    "Another command has a job of this org under way; this one waits for it. "
-                    f"`--per-org {self._fleet.per_org + 1}` would let it start."
+                    "Another command is running a job of this org; this job waits for it. "
+                    f"`--per-org {self._fleet.per_org + 1}` would start it now."
                 )
             )
         return False

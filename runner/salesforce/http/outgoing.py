@@ -64,7 +64,7 @@ class Outgoing(Struct, frozen=True):
         except ValueError as error:
             raise UnsentError(str(error)) from error
         if parts.scheme not in {"http", "https"} or not host:
-            raise UnsentError(f"{self.url!r} is no URL of a server")
+            raise UnsentError(f"{self.url!r} is not the URL of a server")
         tls = parts.scheme == "https"
         return Origin(tls, host, (443 if tls else 80) if port is None else port)
 
@@ -93,7 +93,7 @@ class Outgoing(Struct, frozen=True):
                 name = each.partition(":")[0]
                 raise UnsentError(f"the header {name!r} has a character that it cannot have")
         if not _TOKEN.fullmatch(self.method):
-            raise UnsentError(f"{self.method!r} is no method")
+            raise UnsentError(f"{self.method!r} is not a method")
         lines = [f"{self.method} {target} HTTP/1.1", *fields, "", ""]
         return "\r\n".join(lines).encode("ascii")
 

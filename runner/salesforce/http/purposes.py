@@ -34,9 +34,9 @@ _PURPOSES = (
     (rf"GET {_JOBS}/.*", "returns results of a Bulk API 2.0 job"),
     (rf"PUT {_JOBS}/.*", "uploads rows to a Bulk API 2.0 job"),
     (rf"PATCH {_JOBS}/.*", "closes or aborts a Bulk API 2.0 job"),
-    (r"POST /services/oauth2/token", "gives an access token"),
+    (r"POST /services/oauth2/token", "returns an access token"),
     (r"POST /services/oauth2/revoke", "revokes a token"),
-    (r"GET /services/oauth2/userinfo", "tells who is signed in"),
+    (r"GET /services/oauth2/userinfo", "shows who is signed in"),
     (r"POST /services/Soap/u/.*", "restores deleted records"),
 )
 

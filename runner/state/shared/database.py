@@ -283,7 +283,7 @@ def out_of_touch(run_id: str | None = None, host: str = "") -> LockHeldError:
     return LockHeldError(
         f"This machine was out of touch with the state for too long, and {by} has taken over. "
         "Nothing more is sent from here.",
-        hint=f"{shows} shows how it goes on; nothing is to be done here.",
+        hint=f"{shows} shows its progress; you need not do anything here.",
     )
 
 

@@ -28,6 +28,7 @@ from runner.tables.sources.csv import (
 )
 from runner.tables.sources.footer import footer_note, without_footer
 from runner.tables.sources.header import named_columns
+from runner.wording import counted
 
 
 def normalize_csv(path: Path, shape: FileShape, to: Path) -> Records:
@@ -96,7 +97,7 @@ def _checked_rows(
         ) from error
     if footer and not header:
         raise SourceError(
-            f"{path}: its header is among the last {shape.skip_last} lines.",
+            f"{path}: its header is in the last {counted(shape.skip_last, 'line')}.",
             hint="Check `skip_last` in `from`: it counts the lines below the last row.",
         )
 

@@ -49,7 +49,7 @@ def read_delta(folder: Path, to: Path) -> Records:
 def _opened(folder: Path) -> delta.DeltaTable:
     if not delta.is_delta(folder):
         raise SourceError(
-            f"{folder} is no Delta table: it has no folder {delta.LOG}.",
+            f"{folder} is not a Delta table: it has no folder {delta.LOG}.",
             hint="Name the folder of the table itself.",
         )
     return delta.open_table(folder, SourceError)

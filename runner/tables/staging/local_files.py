@@ -144,7 +144,7 @@ def look_up(text: str, places: FilePlaces) -> StagedFile | tuple[str, str]:
         real = Path(os.path.realpath(path))
         if not any(real.is_relative_to(os.path.realpath(f)) for f in (places.folder, places.other)):
             leads = f"'{text}'" if real == path else f"'{text}' leads to {real}, which"
-            return OUTSIDE, f"{leads} is outside of the folder {places.folder}"
+            return OUTSIDE, f"{leads} is outside the folder {places.folder}"
         status = real.stat()
         reason = _unfit(status, places.most_bytes)
         if reason is not None:

@@ -134,7 +134,7 @@ def _checked(target: FolderTarget, table: DeltaTable | None) -> FolderTarget:
     if table is None:
         if folder.is_dir() and any(folder.iterdir()):
             raise StateError(
-                f"{folder} was not written: it has files, and is no Delta table.",
+                f"{folder} was not written: it has files and is not a Delta table.",
                 hint="Name another folder in `to`, or move the files away.",
             )
         return target

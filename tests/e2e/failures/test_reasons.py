@@ -39,5 +39,5 @@ def test_what_is_left_out_is_said(bench, org):
     )
     ended = bench.run("run", job)
     assert ended.out.count("2 x FIELD_CUSTOM_VALIDATION_EXCEPTION") == 10
-    assert "3 more for other reasons, which the files of the rows name" in ended.out
+    assert "3 more for other reasons, listed in the files" in ended.out
     assert bench.run("show", "-o", "json").document["tasks"][0]["outcome"]["other_errors"] == 3

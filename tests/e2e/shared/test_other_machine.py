@@ -149,7 +149,7 @@ def test_a_run_is_abandoned_elsewhere_and_the_state_is_not_exported(fleet, two, 
     assert "may have reached the org" in abandoned.out
     refused = bob.run("state", "export", "x")
     assert refused.code == 2
-    assert "is shared: each machine with its address has it" in refused.err
+    assert "is shared, so it cannot be exported" in refused.err
 
 
 def test_doctor_looks_at_the_database_and_the_store(fleet, two):

@@ -91,7 +91,7 @@ def test_rows_that_another_write_leaves_are_no_extract():
     tasks = (write("a"), write("b", source=TaskSource("a")))
     a_job = job(*tasks, min_rows=number(5))
     [found] = messages(a_job, {"a": Effect(rows=1), "b": Effect(rows=0)})
-    assert found == "the source of `a` has 1 row, and `min_rows` asks for 5"
+    assert found == "the source of `a` has 1 row, and `min_rows` requires 5"
 
 
 @pytest.mark.parametrize(

@@ -21,10 +21,13 @@ tasks:
     [
         (
             "Kunden-Nr.",
-            "a column with spaces or signs in its name as '\"Kunden-Nr.\"', fixed text as",
+            "a column with spaces or special characters as '\"Kunden-Nr.\"', fixed text as",
         ),
-        ("Phone No", "a column with spaces or signs in its name as '\"Phone No\"', fixed text as"),
-        ("Account.Name", "in its name as '\"Account.Name\"', fixed text as"),
+        (
+            "Phone No",
+            "a column with spaces or special characters as '\"Phone No\"', fixed text as",
+        ),
+        ("Account.Name", "special characters as '\"Account.Name\"', fixed text as"),
         ("SELECT a", "write a column by its name, fixed text as"),
         ("trim(a", "write a column by its name, fixed text as"),
     ],

@@ -141,7 +141,7 @@ def test_what_is_declared_twice_is_told_with_both_places(project, tmp_path):
         ("[]", "must have an object"),
         ("{}", "must list folders"),
         ('{"packageDirectories": [{"path": "gone"}]}', "gone does not exist"),
-        ('{"packageDirectories": [{"path": ".."}]}', "outside of the project"),
+        ('{"packageDirectories": [{"path": ".."}]}', "outside the project"),
     ],
 )
 def test_a_wrong_file_of_the_project(project, tmp_path, text, message):

@@ -182,7 +182,10 @@ def test_what_is_here_and_not_the_same_is_refused_as_a_whole(tmp_path, there, he
     export_state(there, file)
     with pytest.raises(UsageError) as error:
         import_state(here, file)
-    assert f"has run {UNFINISHED}, the watermark of task q of {JOB} already" in error.value.message
+    assert (
+        f"already has run {UNFINISHED}, the watermark of task q of {JOB}, which"
+        in error.value.message
+    )
     assert set(runs_of(here)) == {DONE, UNFINISHED, DEAD}
     assert not here.run("20260203-023000-dddd").exists()
 

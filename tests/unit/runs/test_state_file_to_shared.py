@@ -76,7 +76,10 @@ def test_the_same_again_is_skipped_and_what_differs_is_refused_as_a_whole(
     with pytest.raises(UsageError) as error:
         import_state(shared, file)
     assert error.value.message.startswith("The state postgresql://")
-    assert f"has run {UNFINISHED}, the watermark of task q of {JOB} already" in error.value.message
+    assert (
+        f"already has run {UNFINISHED}, the watermark of task q of {JOB}, which"
+        in error.value.message
+    )
     assert set(runs_of(shared)) == set(ALL)
     assert not (tmp_path / "store" / "20260203-023000-dddd").exists()
 

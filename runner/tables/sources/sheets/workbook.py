@@ -58,7 +58,7 @@ def opened_workbook(path: Path, folder: Path | None) -> Iterator[Workbook]:
         elif start.lstrip(b"\xef\xbb\xbf \r\n").startswith(b"<"):
             raise ValueError("it is HTML or XML, whatever its name says")
         elif not is_zipfile(path):
-            raise ValueError("it is no workbook")
+            raise ValueError("it is not a workbook")
         else:
             with ZipFile(path) as book, tempfile.TemporaryFile(dir=folder) as file:
                 yield _in_archive(book, StoredTexts(file))

@@ -168,7 +168,7 @@ def test_a_refusal_names_its_request_and_what_it_is_for():
         ("POST /services/data/v66.0/jobs/ingest", "creates a Bulk API 2.0 job"),
         ("PUT /services/data/v66.0/jobs/ingest/750/batches", "uploads rows to a Bulk API 2.0 job"),
         ("GET /services/data/v66.0/jobs/query/750", "returns the state of a Bulk API 2.0 job"),
-        ("POST /services/oauth2/token", "gives an access token"),
+        ("POST /services/oauth2/token", "returns an access token"),
     ],
 )
 @pytest.mark.parametrize(

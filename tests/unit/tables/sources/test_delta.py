@@ -71,7 +71,7 @@ def test_what_was_deleted_or_added_later_is_as_the_newest_version_has_it(tmp_pat
 
 
 def test_a_folder_that_is_no_table_and_a_lost_file_are_errors(tmp_path):
-    with pytest.raises(SourceError, match="is no Delta table"):
+    with pytest.raises(SourceError, match="is not a Delta table"):
         read(tmp_path, tmp_path)
     folder = tmp_path / "table"
     write(folder, ROW)

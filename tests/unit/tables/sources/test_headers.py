@@ -48,7 +48,7 @@ def test_a_header_is_read_without_what_surrounds_it(stage, rows_of, content, sha
         (b",,\n1,2,3\n", {}, "column 1 of 3 has no name"),
         (b"a,b\n1,2,,5\n", {}, "row 1 (line 2) has 4 cells, the header has 2"),
         (b" a,A\n1,2\n", {}, "column 'A' appears twice in the header (1 and 2)"),
-        (b"a,b\n1,2\n", {"skip_last": 2}, "its header is among the last 2 lines"),
+        (b"a,b\n1,2\n", {"skip_last": 2}, "its header is in the last 2 lines"),
         (b"a,b\n1,2\n", {"skip_rows": 2}, "nothing follows the first 2 lines"),
     ],
 )

@@ -46,10 +46,10 @@ def test_a_link_counts_as_what_it_leads_to(places):
         ("pipe", "FILE_UNREADABLE", "'pipe' is a pipe or a device"),
         ("big.bin", "FILE_TOO_LARGE", "'big.bin' has 101 bytes; Salesforce takes at most 100"),
         ("../../elsewhere/x", "FILE_OUTSIDE_FOLDER",
-         "'../../elsewhere/x' is outside of the folder {data}"),
-        ("/etc/hosts", "FILE_OUTSIDE_FOLDER", "'/etc/hosts' is outside of the folder {data}"),
+         "'../../elsewhere/x' is outside the folder {data}"),
+        ("/etc/hosts", "FILE_OUTSIDE_FOLDER", "'/etc/hosts' is outside the folder {data}"),
         ("out", "FILE_OUTSIDE_FOLDER",
-         "'out' leads to {root}/elsewhere/x, which is outside of the folder {data}"),
+         "'out' leads to {root}/elsewhere/x, which is outside the folder {data}"),
     ],
 )  # fmt: skip
 def test_a_file_that_cannot_be_sent_says_why(places, text, code, message):

@@ -205,7 +205,7 @@ def test_doubled_keys_are_refused_wherever_they_are(table):
 def test_a_folder_of_other_files_is_left_alone(table):
     table.path.mkdir(parents=True)
     (table.path / "mine.txt").write_text("x", encoding="utf-8")
-    with pytest.raises(StateError, match="is no Delta table"):
+    with pytest.raises(StateError, match="is not a Delta table"):
         table.put("Id N", ("a", "1"))
     assert [each.name for each in table.path.iterdir()] == ["mine.txt"]
 
