@@ -13,8 +13,9 @@ from runner.cli.declare import Argument, Group, Option
 from runner.cli.options import Output, OutputOption, StateDir
 from runner.cli.settings import state_folder
 from runner.cli.terminal import echo
+from runner.errors import UsageError
 from runner.job.endpoints import shown_url
-from runner.job.notation import is_url
+from runner.job.notation import IN_MEMORY, is_url
 from runner.wording import counted
 
 if TYPE_CHECKING:
@@ -46,6 +47,11 @@ def export(
     """
     from runner.runs.state_file import export_state
 
+    if file.lower().startswith(IN_MEMORY):
+        raise UsageError(
+            f"{file} is in memory, where the export is gone with the command.",
+            hint="Name a file, or an object store such as s3://bucket/state.zip.",
+        )
     with _local(file) as local:
         done = export_state(state_folder(state_dir), local, results=results)
         if is_url(file):

@@ -39,5 +39,28 @@ def similar_file(file: Path, fits: Callable[[os.DirEntry[str]], bool] | None = N
     return file.parent / near if near else None
 
 
+def why_missing(file: Path, shown: Callable[[Path], str], folder: Path) -> tuple[str, str]:
+    """Why a file of a job is not there, and what to do.
+
+    Args:
+        file: What is not there.
+        shown: Gives a path as the job would write it.
+        folder: The job's folder.
+    """
+    leads_to = broken_link(file)
+    if leads_to is not None:
+        message = f"{shown(file)} is a symbolic link to {leads_to}, where there is no file"
+        return message, "correct the link, or name another file"
+    message = f"there is no file {shown(file)}"
+    try:
+        near = similar_file(file)
+    except (OSError, ValueError):
+        hint = f"there is no folder {shown(file.parent)}; paths are relative to the job's folder"
+        return message, hint
+    if near:
+        return message, f"did you mean `{shown(near)}`?"
+    return message, f"paths are relative to the job's folder, {folder}"
+
+
 def _may_be(entry: os.DirEntry[str], fits: Callable[[os.DirEntry[str]], bool] | None) -> bool:
     return not entry.name.startswith(".") and (fits is None or fits(entry))

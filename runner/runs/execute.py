@@ -191,7 +191,8 @@ def execute_selected(
     with kept(folder, selected.run_id, options.sink) as keeping:
         sink = _measured(job, ledger, keeping)
         options = replace(options, sink=sink)
-        sink(events.RunStarted(selected.run_id, job.name, len(job.tasks)))
+        number = len(tasks_to_run(job, selected.request.only))
+        sink(events.RunStarted(selected.run_id, job.name, number))
         with (
             recording_errors(selected, ledger, sink),
             timeout_named(ends_at),

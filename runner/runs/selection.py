@@ -256,7 +256,7 @@ def run_to_retry(ledger: Ledger, wanted: str) -> RunRecord:
     if run.state is RunState.RUNNING or not run.final:
         raise UsageError(
             f"Run {run.run_id} has not finished, so its failed rows are not known yet.",
-            hint=f"Finish it with `runner resume {run.run_id}`.",
+            hint=_wait(run) or f"Finish it with `runner resume {run.run_id}`.",
         )
     return run
 
@@ -277,10 +277,20 @@ def run_to_undo(ledger: Ledger, wanted: str) -> RunRecord:
     if run.state is RunState.RUNNING or not run.final:
         raise UsageError(
             f"Run {run.run_id} has not finished, so what it changed is not fully known yet.",
-            hint=f"Finish it with `runner resume {run.run_id}`, or abandon it with `runner resume "
+            hint=_wait(run)
+            or f"Finish it with `runner resume {run.run_id}`, or abandon it with `runner resume "
             f"{run.run_id} --abandon`; then undo it.",
         )
     return run
+
+
+def _wait(run: RunRecord) -> str | None:
+    """What to do about a run that some process executes; None if none does."""
+    if run.state is not RunState.RUNNING:
+        return None
+    return (
+        f"It is in progress: wait until it is done. `runner show {run.run_id}` shows how far it is."
+    )
 
 
 def _run_again(run: RunRecord) -> str:

@@ -15,7 +15,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from runner.credentials import SecretReference
-from runner.errors import RunnerError, SignInError, SourceError
+from runner.errors import RunnerError, SignInError, SourceError, StateError
 from runner.job.secrets import read_secret
 from runner.tables.database import first_line
 from runner.tables.extras import extra
@@ -82,6 +82,23 @@ def check_sqlite(connection: Connection, kind: type[RunnerError] = SourceError) 
         )
 
 
+def check_is_kept(connection: Connection) -> None:
+    """Refuse a database of SQLite in memory as a target: its rows would be gone with the run.
+
+    Raises:
+        StateError: It is one.
+    """
+    if connection.dialect.name != "sqlite":
+        return
+    (_, _, file), *_ = connection.exec_driver_sql("PRAGMA database_list").all()
+    if not file:
+        raise StateError(
+            "The SQLite URL does not name a file, so the rows would be gone with the run.",
+            hint="Write the path of one after its slashes: three before crm.db in the current "
+            "folder, four before data/crm.db in the root.",
+        )
+
+
 def duckdb_file(reference: SecretReference, kind: type[RunnerError] = SourceError) -> Path | None:
     """The file of a URL such as `duckdb:////data/crm.duckdb`; None for any other database.
 
@@ -95,7 +112,8 @@ def duckdb_file(reference: SecretReference, kind: type[RunnerError] = SourceErro
     if not url.startswith(_DUCKDB) or not file or file.startswith(":"):
         raise kind(
             "The DuckDB URL does not name a file.",
-            hint="Write one such as duckdb:////data/crm.duckdb, with four slashes.",
+            hint="Write the path of one after its slashes: three before crm.duckdb in the current "
+            "folder, four before data/crm.duckdb in the root.",
         )
     return Path(file)
 
@@ -224,9 +242,23 @@ _NO_ROOM = ("disk is full", "disk i/o error", "no space left")
 """In the words of SQLite, and of the system."""
 
 
+_OF_SQLITE = {
+    "unable to open database file": "Check the path in the URL: its folder has to exist, and this "
+    "user has to have access. `sqlite:///file.db` is relative to the current folder, "
+    "`sqlite:////srv/file.db` is not.",
+    "file is not a database": "Name a file of SQLite, or one that does not exist yet; for a file "
+    "of DuckDB the URL begins with `duckdb:///`.",
+    "attempt to write a readonly database": "Let this user write the file and its folder.",
+    "database is locked": "Another program is writing to it; run again when that is done.",
+}
+"""What to do about what SQLite says, which names neither file nor cause."""
+
+
 def rejected(error: BaseException, kind: type[RunnerError], *, is_unreached: bool) -> RunnerError:
     """The error for what a driver has raised."""
     reason = first_line(error)
+    if (hint := _OF_SQLITE.get(reason.lower())) is not None:
+        return kind(f"The database file cannot be used: {reason}.", hint=hint)
     if any(each in reason.lower() for each in _NO_ROOM):
         return kind(
             f"The database cannot write to its disk: {reason}.",

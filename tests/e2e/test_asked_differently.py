@@ -85,6 +85,7 @@ def test_text_and_quiet_tell_both(bench, died):
     ended = bench.run("run", "job.yaml", "-t", "list")
     assert f"run {old}: done (exit 0)" in ended.out
     assert ended.out.count("(exit 0)") == 2
+    assert ": test, 1 task\n" in ended.err
     old = died("-p", "like=n 1")
     ended = bench.run("run", "job.yaml", "-t", "list", "-q")
     assert (ended.code, ended.out) == (0, "")

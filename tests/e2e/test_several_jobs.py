@@ -164,6 +164,8 @@ def test_a_signal_while_a_job_waits_for_its_lock_names_it(bench, serve_org):
     slow = bench.job(SLOW, name="a.yaml")
     other = bench.job("- name: list\n  query: SELECT Id FROM Account\n  to: l.csv\n", name="b.yaml")
     started(bench, slow)
+    for verb in ("retry", "undo"):
+        assert "help: It is in progress: wait until it is done" in bench.run(verb, "last").err
     waiting = bench.begin("run", other, slow, "--wait-lock", "1m", "-v")
     said = ""
     for line in waiting.stderr:

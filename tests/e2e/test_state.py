@@ -76,6 +76,8 @@ def test_a_state_may_be_at_an_address(bench, org):
     assert "state.zipx cannot be read" in missing.err
     assert "Traceback" not in missing.err
     assert bench.run("state", "export", "nonsense://a/b").code == 1
+    lost = bench.run("state", "export", "memory://a/state.zip")
+    assert (lost.code, lost.out) == (2, "")
 
 
 def test_the_old_name_of_the_variable_is_told_once(bench):

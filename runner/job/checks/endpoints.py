@@ -29,7 +29,7 @@ from runner.job.endpoints import (
     TaskSource,
 )
 from runner.job.model import AnyTask, QueryTask, Verb
-from runner.job.notation import FORMATS, format_of, is_pattern
+from runner.job.notation import FORMATS, IN_MEMORY, format_of, is_pattern
 from runner.job.partial_job import (
     PartialJob,
     file_path,
@@ -110,9 +110,9 @@ def _missing(source: FileSource, path: Location, job: PartialJob) -> Iterator[Di
     elif source.shape.format is FileFormat.DELTA:
         if not _is_folder(file):
             message = f"there is no folder {_relative(file, job)}"
-            yield job.origin.diagnose(path, "job/no-source", message, help=_similar(file, job))
+            yield job.origin.diagnose(path, "job/no-source", message, help=_why(file, job)[1])
     elif _mode(file) is None:
-        message, hint = _not_there(file, job)
+        message, hint = _why(file, job)
         yield job.origin.diagnose(path, "job/no-source", message, help=hint)
     elif _is_folder(file):
         message = f"{_relative(file, job)} is a folder"
@@ -137,29 +137,11 @@ def is_here(source: FileSource) -> bool:
     return is_match and next(iglob(str(source.path), recursive=True), None) is not None  # noqa: PTH207
 
 
-def _not_there(file: Path, job: PartialJob) -> tuple[str, str]:
-    """Why a file is missing, and what to do."""
-    from runner.job.missing_file import broken_link  # noqa: PLC0415 - rarely
+def _why(file: Path, job: PartialJob) -> tuple[str, str]:
+    """Why a file is not there, and what to do."""
+    from runner.job.missing_file import why_missing  # noqa: PLC0415 - rarely
 
-    leads_to, name = broken_link(file), _relative(file, job)
-    if leads_to is None:
-        return f"there is no file {name}", _similar(file, job)
-    message = f"{name} is a symbolic link to {leads_to}, where there is no file"
-    return message, "correct the link, or name another file"
-
-
-def _similar(file: Path, job: PartialJob) -> str:
-    """A file with a similar name in the same folder, or what to check."""
-    from runner.job.missing_file import similar_file  # noqa: PLC0415 - rarely
-
-    try:
-        near = similar_file(file)
-    except (OSError, ValueError):
-        folder = _relative(file.parent, job)
-        return f"there is no folder {folder}; paths are relative to the job's folder"
-    if near:
-        return f"did you mean `{_relative(near, job)}`?"
-    return f"paths are relative to the job's folder, {job.folder}"
+    return why_missing(file, lambda each: _relative(each, job), job.folder)
 
 
 def reserved_tables(job: PartialJob) -> Iterator[Diagnostic]:
@@ -284,6 +266,10 @@ def _address(target: FileTarget, path: Location, job: PartialJob) -> Iterator[Di
         message = "a query cannot write to an http address"
         hint = "write to an object store such as s3://…, or to a file that a later step uploads"
         yield job.origin.diagnose(file_path(path, job), "job/http-target", message, help=hint)
+    elif target.url is not None and target.url.lower().startswith(IN_MEMORY):
+        message = "the rows would be in memory, and gone with the run"
+        hint = "name a file, or an object store such as s3://…"
+        yield job.origin.diagnose(file_path(path, job), "job/memory-target", message, help=hint)
 
 
 def _format(file: Path, shape: FileShape, path: Location, job: PartialJob) -> Iterator[Diagnostic]:

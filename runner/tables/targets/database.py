@@ -25,6 +25,7 @@ from runner.tables.sources.csv_pieces import pieces
 from runner.tables.sql import name
 from runner.tables.sql_connection import (
     SQLITE_FILES,
+    check_is_kept,
     connect,
     driver_errors,
     duckdb_file,
@@ -132,6 +133,7 @@ def _write(
         if link.dialect.name not in _KEEPING:
             _write_elsewhere(link, rows, target, landing)
             return ()
+        check_is_kept(link)
         if state is not None:
             landing(Landing(is_told=True))
         if sqlite.takes_batches(link):

@@ -173,10 +173,12 @@ def _full(table: str) -> str:
 def _opened(database: Database, file: Path) -> Iterator[None]:
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
-        database.connection.execute(f"ATTACH {literal(str(file))} AS {_FILE}")
+        # Without the type, a Parquet or CSV file is opened as views in memory, and what is written
+        # beside them is gone.
+        database.connection.execute(f"ATTACH {literal(str(file))} AS {_FILE} (TYPE duckdb)")
     except (OSError, duckdb_error()) as error:
         raise StateError(
-            f"The DuckDB file cannot be opened: {first_line(error)}.",
+            f"The DuckDB file cannot be opened: {first_line(error).rstrip('!')}.",
             hint="Check its path, and that no other program has it open.",
         ) from error
     try:

@@ -26,7 +26,9 @@ _LEAST_PARQUET = 12
 
 
 def check_whole(target: Target) -> None:
-    """Refuse a target that is cut off; one that is replaced as a whole need not be whole.
+    """Refuse a target that is cut off, or a database that is only in memory.
+
+    One that is replaced as a whole need not be whole.
 
     Raises:
         StateError: It is, or cannot be read.
@@ -43,11 +45,12 @@ def check_whole(target: Target) -> None:
 
 
 def _check_sqlite(target: DatabaseTarget) -> None:
-    from runner.tables.sql_connection import check_sqlite, connect, url_of
+    from runner.tables.sql_connection import check_is_kept, check_sqlite, connect, url_of
 
     if not url_of(target.url, StateError).startswith("sqlite"):
         return
     with connect(target.url, StateError) as link:
+        check_is_kept(link)
         check_sqlite(link, StateError)
 
 

@@ -114,7 +114,7 @@ def test_rows_of_a_database_are_written_as_fields_expect_them(sqlite, tmp_path):
             "sqlite:////nowhere/at/all.db",
             "SELECT 1",
             "unable to open database file",
-            "Check that it runs",
+            "its folder has to exist",
         ),
         (
             "oracle+oracledb://u:secret@h/x",

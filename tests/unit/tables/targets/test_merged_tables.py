@@ -379,3 +379,15 @@ def test_a_duckdb_file_keeps_its_schemas_and_is_whole_when_replaced(put, monkeyp
     file.write_bytes(b"something else" * 999)
     with pytest.raises(StateError, match="DuckDB file cannot be opened"):
         put("Id,Name", ("a", "z"))
+
+
+@pytest.mark.parametrize("ending", ["csv", "parquet"])
+def test_a_file_of_rows_is_no_duckdb_file(put, monkeypatch, tmp_path, ending):
+    """DuckDB opens it as views in memory: what is written beside them would be gone."""
+    file = tmp_path / f"a.{ending}"
+    duckdb.sql(f"COPY (SELECT 1 AS n) TO '{file}'")
+    before = file.read_bytes()
+    monkeypatch.setenv(URL, f"duckdb:///{file}")
+    with pytest.raises(StateError, match="not a valid DuckDB database file"):
+        put("Id,Name", ("a", "x"))
+    assert file.read_bytes() == before

@@ -17,6 +17,7 @@ from runner.job.endpoints import (
     FolderTarget,
     TableMode,
 )
+from runner.tables.targets.deliver import deliver
 from runner.tables.targets.whole import check_whole
 
 ROWS = 400
@@ -102,3 +103,18 @@ def test_a_file_of_sqlite_with_a_log_beside_it_is_whole(tmp_path, monkeypatch):
             link.execute("CREATE TABLE t (a TEXT)")
             link.executemany("INSERT INTO t VALUES (?)", [(f"{n:030}",) for n in range(ROWS)])
         check_whole(DatabaseTarget(SecretReference(env="DB"), "t", TableMode.APPEND))
+
+
+@pytest.mark.parametrize(
+    "url", ["sqlite://", "sqlite:///:memory:", "sqlite:///file::memory:?uri=true"]
+)
+@pytest.mark.parametrize("mode", list(TableMode))
+def test_sqlite_in_memory_is_no_target(tmp_path, monkeypatch, url, mode):
+    monkeypatch.setenv("DB", url)
+    target = DatabaseTarget(SecretReference(env="DB"), "t", mode)
+    with pytest.raises(StateError, match="the rows would be gone with the run"):
+        check_whole(target)
+    rows = tmp_path / "rows.csv"
+    rows.write_text('"Id"\n"a"\n')
+    with pytest.raises(StateError, match="the rows would be gone with the run"):
+        deliver(rows, target, None, keep_rows=True)
