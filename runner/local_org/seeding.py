@@ -23,7 +23,6 @@ from runner.local_org.records import WriteCall, column_of, write
 from runner.local_org.setup_records import SetupError, write_setup
 
 _BATCH_ROWS = 10_000
-_MOST_CHARACTERS = 131_072
 
 
 class SeedError(ValueError):
@@ -129,7 +128,6 @@ def _load_file(org: Org, conn: sqlite3.Connection, name: str, path: Path) -> int
 
 def _rows(org: Org, sobject: SObject, path: Path) -> Iterator[tuple[int, dict[str, str]]]:
     """Rows with the line where each ends."""
-    csv.field_size_limit(_MOST_CHARACTERS)
     try:
         with path.open(encoding="utf-8-sig", newline="") as text:
             reader = csv.reader(text, strict=True)

@@ -15,6 +15,7 @@ from typing import cast
 
 from msgspec import Struct
 
+from runner.csv_rows import csv_reader
 from runner.diagnostics import Diagnostic
 from runner.errors import JobError
 from runner.job.job_tests import InlineRows, JobTest, Scalar, Table
@@ -296,7 +297,7 @@ def _seed_problem(
 def _row_at(error: SeedError) -> Iterator[int]:
     """The index of the row that ends at the line of an error."""
     with error.path.open(encoding="utf-8", newline="") as stream:
-        reader = csv.reader(stream)
+        reader = csv_reader(stream)
         next(reader)
         for at, _ in enumerate(reader):
             if reader.line_num == error.line:

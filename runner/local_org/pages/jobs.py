@@ -136,7 +136,6 @@ def _rows(org: Org, job: Job, title: str, path: Path, size: int) -> Rows:
 
 
 def _csv(job: Job, content: bytes) -> list[list[str]]:
-    csv.field_size_limit(_BYTES_READ)
     text = io.StringIO(content.decode("utf-8", errors="replace"), newline="")
     return list(islice(csv.reader(text, delimiter=DELIMITERS[job.delimiter]), ROWS_SHOWN + 1))
 

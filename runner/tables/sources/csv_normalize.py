@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import csv
 import re
-import sys
 from collections.abc import Iterator, Sequence
 from itertools import chain, islice
 from pathlib import Path
 from typing import TextIO
 
+from runner.csv_rows import csv_reader
 from runner.errors import SourceError
 from runner.job.endpoints import FileShape
 from runner.tables.sources.chunks import open_text
@@ -56,7 +56,6 @@ def rewrite_csv(path: Path, shape: FileShape, to: Path) -> None:
 def _rewrite(
     path: Path, shape: FileShape, to: Path, footer: list[str], *, blank_ends: bool
 ) -> None:
-    csv.field_size_limit(sys.maxsize)
     with open_text(path, shape) as stream, to.open("w", encoding="utf-8", newline="") as out:
         writer = csv.writer(out, lineterminator="\n", quoting=csv.QUOTE_ALL)
         if shape.header:
@@ -71,7 +70,7 @@ def _checked_rows(
     lines, skipped = _after_preamble(stream, shape)
     if shape.skip_last:
         lines = without_footer(lines, shape.skip_last, blank_line(shape), footer)
-    reader = csv.reader(
+    reader = csv_reader(
         lines, delimiter=shape.delimiter, quotechar=shape.quote or None, strict=True
     )
     header: Sequence[str] = shape.header
