@@ -5,6 +5,7 @@ Knows what makes a YAML file a job. Knows nothing of what is done with the jobs.
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from glob import glob
@@ -68,12 +69,14 @@ def job_files(given: Sequence[Path], tags: Sequence[str] | None = None) -> list[
 
 def jobs_below(folder: Path) -> list[Path]:
     """Every job in a folder and the folders in it, sorted by name; hidden folders are skipped."""
-    files = (
-        file
-        for file in folder.rglob("*")
-        if not any(part.startswith(".") for part in file.relative_to(folder).parts)
-    )
-    return _jobs_among(files)
+    return _jobs_among(_files_below(folder))
+
+
+def _files_below(folder: Path) -> Iterator[Path]:
+    # Unlike `rglob`, `walk` passes over folders that vanish meanwhile.
+    for place, folders, files in os.walk(folder):
+        folders[:] = (each for each in folders if not each.startswith("."))
+        yield from (Path(place, each) for each in files if not each.startswith("."))
 
 
 def _meant_by(given: Path) -> list[Path]:
@@ -103,7 +106,10 @@ def _jobs_among(files: Iterable[Path]) -> list[Path]:
 
 
 def is_job(file: Path) -> bool:
-    """Whether a YAML file is a job, also one with mistakes: those are for a check to find."""
+    """Whether a YAML file is a job, also one with mistakes: those are for a check to find.
+
+    A file that is gone by now, such as an editor's temporary one, is none.
+    """
     from runner.job.yaml.document import read_document
 
     document = read_document(file)
@@ -114,6 +120,8 @@ def is_job(file: Path) -> bool:
         return has_keys and of_another_tool(document) is None
     try:
         return _LOOKS_LIKE_A_JOB.search(file.read_bytes()) is not None
+    except FileNotFoundError:
+        return False
     except OSError:
         return True
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -47,7 +48,8 @@ def validate(
 
     permitted = permissions(allow_host, allow_outside, user_state())
     files = job_files(jobs, tag)
-    found, without_lock = _problems(files, permitted, target)
+    found, without_lock = _problems(files, permitted, target, named=jobs)
+    files = [each for each in files if each in jobs or each.exists()]
     found = [*_problems_of_project(), *found]
     good = "" if quiet or found else "\n".join(f"{each}: valid" for each in files)
     if expand and not any(each.severity is Severity.ERROR for each in found):
@@ -81,11 +83,12 @@ def _problems_of_project() -> tuple[Diagnostic, ...]:
 
 
 def _problems(
-    files: list[Path], permitted: Permissions, target: str | None
+    files: list[Path], permitted: Permissions, target: str | None, named: Sequence[Path]
 ) -> tuple[list[Diagnostic], list[Path]]:
     """The problems of jobs for a target, or for each that they have, every one once.
 
-    Also the jobs of real orgs that have no lock to be compared with.
+    Also the jobs of real orgs that have no lock to be compared with. Files that were found in a
+    folder and are gone by now have no problem, those that were named have.
     """
     from runner.job.connections import target_names
     from runner.job.lock_file import find_lock
@@ -97,6 +100,8 @@ def _problems(
     for file in files:
         for each in [target] if target else target_names(file) or [None]:
             job, problems = check_job(file, permitted, target=each, thorough=True)
+            if job is None and file not in named and not file.exists():
+                break
             found += problems
             lock = find_lock(file) if job else None
             if job is not None and lock is not None:

@@ -5,6 +5,8 @@ from pathlib import Path
 import pytest
 
 from runner.cli.job_files import job_files
+from runner.cli.terminal import Exit
+from runner.cli.validate import validate
 from runner.errors import UsageError
 
 JOB = "version: 1\nconnection: {environment: local}\ntasks: []\n"
@@ -104,3 +106,31 @@ def test_a_tag_that_no_job_has_is_an_error_with_those_that_exist(folder):
 def test_the_folder_of_today_is_a_folder_like_any_other(folder, monkeypatch):
     monkeypatch.chdir(folder)
     assert job_files([Path()])[0] == Path("a.yml")
+
+
+def test_files_that_vanish_while_a_folder_is_read_are_no_jobs(folder, monkeypatch):
+    """As the temporary files of an editor do: between a list of the folder and a look into them."""
+    seen = Path.is_file
+
+    def gone(file):
+        was_there = seen(file)
+        if file.name == "b.yaml":
+            file.unlink()
+        return was_there
+
+    monkeypatch.setattr(Path, "is_file", gone)
+    assert "b.yaml" not in named(folder, ".")
+
+
+def test_a_file_that_vanishes_before_it_is_validated_has_no_problem_unless_it_was_named(
+    folder, monkeypatch, capsys
+):
+    kept, lost = folder / "a.yml", folder / "b.yaml"
+    lost.unlink()
+    kept.write_text(JOB.replace("[]", "[{name: a, query: SELECT Id FROM Account, to: a.csv}]"))
+    monkeypatch.setattr("runner.cli.validate.job_files", lambda *_: [kept, lost])
+    validate([folder])
+    assert capsys.readouterr().out == f"{kept}: valid\n"
+    with pytest.raises(Exit):
+        validate([kept, lost])
+    assert "b.yaml" in capsys.readouterr().out
