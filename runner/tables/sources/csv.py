@@ -44,7 +44,6 @@ from runner.tables.sources.chunks import (
 from runner.tables.sources.header import check_header, named_columns
 from runner.tables.sql import CsvDialect
 from runner.tables.unchanged import unreadable
-from runner.wording import counted
 
 if TYPE_CHECKING:
     from runner.tables.sources.partitions import AnyPartition
@@ -214,6 +213,8 @@ def open_csv(path: Path, shape: FileShape) -> Records:
     whole = next(blocks, b"").removeprefix(codecs.BOM_UTF8)
     first = whole[len(preamble(whole, shape.skip_rows)) :].lstrip(b"\r\n")
     if shape.skip_rows and whole.strip() and not first.strip():
+        from runner.wording import counted
+
         raise SourceError(
             f"{path}: nothing follows the first {counted(shape.skip_rows, 'line')}.",
             hint="Check `skip_rows` in `from`: it counts the lines above the header.",

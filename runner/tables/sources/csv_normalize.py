@@ -28,7 +28,6 @@ from runner.tables.sources.csv import (
 )
 from runner.tables.sources.footer import footer_note, without_footer
 from runner.tables.sources.header import named_columns
-from runner.wording import counted
 
 
 def normalize_csv(path: Path, shape: FileShape, to: Path) -> Records:
@@ -95,6 +94,8 @@ def _checked_rows(
             hint=f"Double each quote inside a quoted value: {shape.quote * 2}",
         ) from error
     if footer and not header:
+        from runner.wording import counted
+
         raise SourceError(
             f"{path}: its header is in the last {counted(shape.skip_last, 'line')}.",
             hint="Check `skip_last` in `from`: it counts the lines below the last row.",
