@@ -161,10 +161,14 @@ def _write(
 
 
 def _copy(link: Connection, table: Table, rows: TypedRows) -> None:
+    """Send the rows as they are: in the order of the query, which may not be that of the table."""
     driver: Any = link.connection.dbapi_connection
-    names = [each.name for each in table.columns]
+    known = {
+        each.name: (each, to.name) for each, to in zip(rows.columns, table.columns, strict=True)
+    }
+    columns, names = zip(*(known[each] for each in column_names(rows.file)), strict=True)
     with driver_errors("COPY", link.dialect.loaded_dbapi):
-        postgresql.copy(driver, name_of(table), names, rows)
+        postgresql.copy(driver, name_of(table), names, replace(rows, columns=columns))
 
 
 def _last(

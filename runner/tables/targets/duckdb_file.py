@@ -15,6 +15,8 @@ from msgspec.structs import replace
 from runner.errors import StateError
 from runner.job.endpoints import STAGED, STATE_TABLE, DatabaseTarget, TableMode
 from runner.tables.database import Database, duckdb_error, first_line
+from runner.tables.field_types import FieldKind
+from runner.tables.sources.value_texts import FLOATS
 from runner.tables.sql import literal, name
 from runner.tables.targets.column_types import (
     TypedColumn,
@@ -22,13 +24,16 @@ from runner.tables.targets.column_types import (
     typed_cell,
     with_query_rows,
 )
-from runner.tables.targets.evolution import JoinedColumn, KeptColumn, join_columns
+from runner.tables.targets.evolution import JoinedColumn, KeptColumn, is_text, join_columns
 from runner.tables.targets.merging import check_kept_key, check_keys, key_column, remove, said
 from runner.tables.targets.parquet_types import duckdb_type, kept_column
 from runner.tables.targets.table_steps import merge_statements
 from runner.tables.targets.target_state import TargetState, check_state_table
 
 _FILE = "sfrunner_file"
+_WHOLE_NUMBERS = frozenset(
+    f"{sign}{size}INT" for sign in ("", "U") for size in ("TINY", "SMALL", "BIG", "HUGE")
+) | {"INTEGER", "UINTEGER"}
 
 
 def write_duckdb(
@@ -203,9 +208,20 @@ def _kept(database: Database, table: str) -> list[KeptColumn] | None:
 def _left_to_database(
     kept: Sequence[KeptColumn], wanted: Sequence[TypedColumn]
 ) -> list[KeptColumn]:
-    """Columns of a type that no field has as if they had that of the query."""
+    """Columns of a type that no field has as if they had that of the query.
+
+    DuckDB would round a fraction to a whole number, and make a number of text that looks like one.
+    """
     known = {each.name.lower(): each for each in wanted}
-    return [replace(each, typed=each.typed or known.get(each.name.lower())) for each in kept]
+    found: list[KeptColumn] = []
+    for each in kept:
+        own = known.get(each.name.lower())
+        if each.typed is None and each.type in _WHOLE_NUMBERS:
+            own = TypedColumn(each.name, FieldKind.INTEGER)
+        elif own is not None and each.type in FLOATS and is_text(own):
+            own = None
+        found.append(replace(each, typed=each.typed or own))
+    return found
 
 
 def _stage(rows: TypedRows, columns: Sequence[JoinedColumn]) -> None:

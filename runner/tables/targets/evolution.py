@@ -97,8 +97,13 @@ def _joined(place: str, kept: KeptColumn, wanted: TypedColumn | None) -> JoinedC
     )
 
 
+def is_text(column: TypedColumn) -> bool:
+    """Whether a column's values are written as text."""
+    return not column.is_decimal and column.kind not in _TYPED
+
+
 def _called(column: TypedColumn) -> str:
-    return column.kind.value if column.is_decimal or column.kind in _TYPED else "text"
+    return "text" if is_text(column) else column.kind.value
 
 
 def _fitted(kept: TypedColumn, wanted: TypedColumn) -> TypedColumn | None:

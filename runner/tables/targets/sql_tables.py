@@ -15,7 +15,7 @@ from runner.job.endpoints import DatabaseTarget
 from runner.tables.field_types import FieldKind
 from runner.tables.sql_connection import import_sqlalchemy
 from runner.tables.targets.column_types import TypedColumn
-from runner.tables.targets.evolution import KeptColumn
+from runner.tables.targets.evolution import KeptColumn, is_text
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection, Table
@@ -82,19 +82,36 @@ def kept_columns(
     """The columns that a table has in the database; None if there is no such table.
 
     A type that no field has is left to the database: it takes the query's values, or refuses them.
+    Not so text in a column of numbers: it would become one, `00123` would be 123.
+
+    Args:
+        link: To the database.
+        table: Its name.
+        wanted: The query's columns.
     """
     sqlalchemy = import_sqlalchemy(StateError)
     inspector = sqlalchemy.inspect(link)
     if not inspector.has_table(table.name, schema=table.schema):
         return None
+    dialect = link.dialect.name
     known = {each.name.lower(): each for each in wanted}
     found: list[KeptColumn] = []
     for each in inspector.get_columns(table.name, schema=table.schema):
         name, kind = each["name"], each["type"]
-        typed = _typed(name, kind) or known.get(name.lower())
-        shown = str(kind.compile(dialect=link.dialect)).lower() if _typed(name, kind) else "unknown"
-        found.append(KeptColumn(name, typed and replace(typed, name=name), shown))
+        typed, own = _typed(name, kind, dialect), known.get(name.lower())
+        takes_numbers = isinstance(kind, _number_types())
+        if typed is None and own is not None and not (takes_numbers and is_text(own)):
+            typed = replace(as_stored(own, dialect), name=name)
+        is_named = typed is not None or takes_numbers
+        shown = str(kind.compile(dialect=link.dialect)).lower() if is_named else "unknown"
+        found.append(KeptColumn(name, typed, shown))
     return found
+
+
+def _number_types() -> tuple[type, ...]:
+    """Types whose columns make a number of a text that looks like one; in SQLite, datetimes too."""
+    types = import_sqlalchemy(StateError).types
+    return types.Numeric, types.Float, types.Integer, types.DateTime
 
 
 def is_unique(link: Connection, table: Table, column: str) -> bool:
@@ -106,9 +123,11 @@ def is_unique(link: Connection, table: Table, column: str) -> bool:
     return [column] in columns
 
 
-def _typed(name: str, kind: Any) -> TypedColumn | None:  # noqa: ANN401
+def _typed(name: str, kind: Any, dialect: str) -> TypedColumn | None:  # noqa: ANN401
     """The column of a reflected type; None if no field has that type."""
     types = import_sqlalchemy(StateError).types
+    if isinstance(kind, types.Integer) and dialect == "postgresql":  # one that may become wider
+        return TypedColumn(name, FieldKind.INTEGER)
     if isinstance(kind, types.Float):
         return None
     if isinstance(kind, types.Numeric):

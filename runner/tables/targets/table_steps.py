@@ -98,7 +98,7 @@ def steps_for(link: Connection, target: DatabaseTarget, columns: Sequence[TypedC
     place = f"Table {target.table}"
     key = key_column(place, target.keeping, [each.name for each in columns])
     stored = [as_stored(each, dialect.name) for each in columns]
-    kept = kept_columns(link, table, stored)
+    kept = kept_columns(link, table, columns)
     joined = join_columns(place, kept or [], stored, target.keeping.schema)
     own = [each for each in joined if each.fresh is not None]
     sent = tuple(_sent(each, columns, dialect.name) for each in own)

@@ -245,7 +245,42 @@ def test_new_columns_are_added_and_others_left_alone(database, put):
     with pytest.raises(StateError, match=r"has no column Amount, and `schema: freeze`"):
         put("Id,Amount", ("a", "1"), schema=SchemaChanges.FREEZE)
     put("Name,Id,At", ("q", "d", "2026-01-31T08:00:00.000Z"), mode=TableMode.APPEND)
-    assert database('SELECT count(*), count("At"), max("Name") FROM t') == [(4, 1, "y")]
+    added = database('SELECT "Id", "Name", "At" IS NULL FROM t WHERE "Id" IN (\'q\', \'d\')')
+    assert [tuple(map(str, row)) for row in added] in ([("d", "q", "False")], [("d", "q", "0")])
+    assert database('SELECT count(*), count("At") FROM t') == [(4, 1)]
+
+
+@pytest.mark.parametrize("mode", [TableMode.MERGE, TableMode.APPEND])
+def test_values_go_into_their_columns_whatever_the_order_of_the_query(database, put, mode):
+    texts = {each: QueryColumn(each, FieldKind.TEXT) for each in ("A", "B", "C")}
+    put("Id,A,C", ("1", "a", "c"), mode=mode, kinds=texts)
+    put("Id,A,B,C,N", ("2", "a", "b", "c", "7"), mode=mode, kinds=texts)
+    put("N,C,Id", ("8", "c8", "3"), mode=mode, kinds=texts)
+    assert database('SELECT "Id", "A", "B", "C", "N" FROM t ORDER BY "Id"') == [
+        ("1", "a", None, "c", None),
+        ("2", "a", "b", "c", 7),
+        ("3", None, None, "c8", 8),
+    ]
+
+
+def test_a_fraction_is_not_rounded_to_a_column_of_whole_numbers(database, put):
+    database('CREATE TABLE t ("Id" text, "Amount" integer)')
+    put("Id,Amount", ("a", "1.25"), ("b", "7.0"))
+    found = [str(each[0]) for each in database('SELECT "Amount" FROM t ORDER BY "Id"')]
+    assert found == (["1.25", "7"] if database.is_sqlite else ["1.25", "7.00"])
+
+
+@pytest.mark.parametrize(
+    ("kind", "sqlite_only"),
+    [("integer", False), ("double precision", False), *slow(("string", True), ("timestamp", True))],
+)
+def test_a_text_does_not_become_a_number(database, put, kind, sqlite_only):
+    if sqlite_only and not database.is_sqlite:
+        return
+    database(f'CREATE TABLE t ("Id" text, "Name" {kind})')
+    with pytest.raises(StateError, match=r"column Name is of type \w+.*the query gives text"):
+        put("Id,Name", ("a", "00123"))
+    assert database("SELECT * FROM t") == []
 
 
 def test_numbers_keep_every_digit(database, put):
