@@ -75,10 +75,13 @@ class SelectList:
         self._places: dict[str, int] = {}
         self._shapes: dict[tuple[str, ...], record_shape.RecordShape] = {}
         self._selected: set[str] = set()
+        self._typeofs: dict[tuple[str, ...], int] = {}
+        """Relationships, in lower case, and where TYPEOF is used with them."""
         self.shape = self._shape_of(select.scope.root)
         self._unnamed = 0
         for item in select.query.items:
             self._read(item)
+        self._check_typeofs()
 
     def csv_columns(self) -> list[tuple[str, str]]:
         """Header and SQL of each column of a Bulk result."""
@@ -241,6 +244,7 @@ class SelectList:
                 f"TYPEOF can only be used with a polymorphic relationship: {item.relationship}",
             )
         self._once(place.relationships, item.at)
+        self._typeofs[tuple(map(str.lower, place.relationships))] = item.at
         branches = {
             variant.name: self._branch(place.of(variant), fields)
             for variant, fields in self._variants(place, item)
@@ -251,6 +255,18 @@ class SelectList:
             key, self._fetch(place.id_sql), self._namer(place), branches, otherwise
         )
         self._shape_of(self._above(place)).outputs.append(switch)
+
+    def _check_typeofs(self) -> None:
+        """Refuse fields of a relationship that TYPEOF is used with, as the reference of SOQL does."""
+        for note in self.notes:
+            path = tuple(map(str.lower, note.path))
+            for depth in range(1, len(path)):
+                if path[:depth] in self._typeofs:
+                    spelt = ".".join(note.path[:depth])
+                    raise self._statement.malformed(
+                        self._typeofs[path[:depth]],
+                        f"TYPEOF {spelt} and {'.'.join(note.path)} cannot both be selected",
+                    )
 
     def _variants(
         self, place: Place, item: TypeofItem

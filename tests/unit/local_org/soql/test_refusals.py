@@ -239,6 +239,16 @@ def test_an_unexpected_token_is_pointed_at_one_character_early(world):
             "polymorphic",
         ),
         (
+            "SELECT what.Name, TYPEOF What WHEN Account THEN Id END FROM Task",
+            "MALFORMED_QUERY",
+            "TYPEOF What and What.Name cannot both be selected",
+        ),
+        (
+            "SELECT TYPEOF Owner WHEN User THEN Id END, Owner.Profile.Name FROM Case",
+            "MALFORMED_QUERY",
+            "cannot both be selected",
+        ),
+        (
             "SELECT Parent.Parent.Parent.Parent.Parent.Parent.Name FROM Account",
             "MALFORMED_QUERY",
             "parent relationships",
