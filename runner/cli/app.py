@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from functools import cache
 from importlib import import_module
 from typing import Annotated, Any
@@ -20,6 +21,7 @@ from typer.core import TyperGroup
 from runner.cli.declare import Group, readable_by_typer
 from runner.cli.error_output import print_document_if_asked
 from runner.cli.log_format import OF_ALL_VERBS
+from runner.cli.usage_words import in_plain_words, say_ranges
 from runner.cli.verbs import COMPLETE, VERBS
 from runner.errors import UsageError
 from runner.version import __version__
@@ -92,13 +94,34 @@ def _with_log_format(command: Any) -> Any:  # noqa: ANN401 - Typer's types have 
         )[0][0]
         option.expose_value = False
         each.params.append(option)
+        say_ranges(each.params)
     return command
+
+
+@contextmanager
+def _plain_words() -> Iterator[None]:
+    """Let an error of Typer's speak as the runner does."""
+    try:
+        yield
+    except Exception as error:
+        if hasattr(error, "format_message"):
+            text = in_plain_words(error)
+            error.format_message = lambda: text
+        raise
 
 
 class _Verbs(_OtherWords):
     def __init__(self, **attributes: Any) -> None:  # noqa: ANN401 - as Typer gives them
         super().__init__(**attributes)
         self.commands = _Commands()  # type: ignore[assignment]
+
+    def make_context(self, *words: Any, **more: Any) -> Any:  # noqa: ANN401 - as above
+        with _plain_words():
+            return super().make_context(*words, **more)
+
+    def invoke(self, ctx: Any) -> Any:  # noqa: ANN401 - as above
+        with _plain_words():
+            return super().invoke(ctx)
 
     def list_commands(self, ctx: object) -> list[str]:  # noqa: ARG002 - nothing is built for it
         return list(VERBS)

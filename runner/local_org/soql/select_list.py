@@ -257,7 +257,10 @@ class SelectList:
         self._shape_of(self._above(place)).outputs.append(switch)
 
     def _check_typeofs(self) -> None:
-        """Refuse fields of a relationship that TYPEOF is used with, as the reference of SOQL does."""
+        """Refuse fields of a relationship that TYPEOF is used with.
+
+        Source: "TYPEOF" of the SOQL reference, which says so, but not in which words.
+        """
         for note in self.notes:
             path = tuple(map(str.lower, note.path))
             for depth in range(1, len(path)):

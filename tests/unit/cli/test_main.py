@@ -84,6 +84,17 @@ def test_where_json_is_asked_for_the_error_is_a_document(meet):
         (["run", "-o", "json"], "Missing argument 'JOB…'."),
         (["histroy", "--output=json"], "No such command 'histroy'. Did you mean 'history'?"),
         (["show", "-ojson", "--bogus"], "No such option: --bogus"),
+        (["show", "-ojson", "--outpu"], "No such option: --outpu. Did you mean --output?"),
+        (
+            ["history", "-ojson", "--limit", "x"],
+            "Invalid value for '--limit' / '-n': 'x' is not a whole number of at least 1.",
+        ),
+        (
+            ["run", "-ojson", "a.yaml", "--parallel", "17"],
+            "Invalid value for '--parallel': 17 is not a whole number from 1 to 16.",
+        ),
+        (["history", "-ojson", "--limit"], "Option '--limit' needs a value."),
+        (["show", "-ojson", "last", "more", "words"], "Too many words: more words"),
     ],
 )
 def test_a_command_line_that_cannot_be_read_gives_a_document_too(
@@ -100,6 +111,16 @@ def test_a_command_line_that_cannot_be_read_gives_a_document_too(
         "hint": "See `runner COMMAND -h`.",
         "exit_code": 2,
     }
+
+
+def test_a_wrong_value_of_a_variable_is_told_by_the_variable(monkeypatch, capsys):
+    monkeypatch.setattr(sys, "argv", ["runner", "run", "a.yaml"])
+    monkeypatch.setenv("SFRUNNER_PARALLEL", "many")
+    with pytest.raises(SystemExit) as left:
+        main()
+    assert left.value.code == 2
+    text = "Error: Invalid value of the variable SFRUNNER_PARALLEL: 'many' is not a whole number"
+    assert text in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
