@@ -52,6 +52,12 @@ _OF_REQUESTS = {
     "SERVER_UNAVAILABLE",
     "UNSUPPORTED_MEDIA_TYPE",
 }
+_DEPRECATED = (
+    '299 - "This API is deprecated and will be removed by {}. Please see'
+    ' https://help.salesforce.com/s/articleView?id=000389618&type=1 for details."'
+)
+"""What deprecated versions answer besides; those that the org serves only when asked to are."""
+_REMOVED = {20.0: "Summer '22"}
 _log = logging.getLogger(__name__)
 
 
@@ -93,7 +99,10 @@ def _answer(org: Org, request: Request) -> Response:
         for name, value in (found.groupdict() if found else {}).items()
         if value is not None
     }
-    return route.endpoint(org, _prepared(request, route, params, version, user))
+    response = route.endpoint(org, _prepared(request, route, params, version, user))
+    if version is not None and version < org.settings.min_version:
+        response.headers["Warning"] = _DEPRECATED.format(_REMOVED.get(version, "Summer '25"))
+    return response
 
 
 def _prepared(

@@ -19,6 +19,7 @@ _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 _EXACT_DIGITS = 15
 """A double holds every number of so many digits exactly as it is written."""
 _FEW_DIGITS = 8
+_DEGREES = {"latitude": 90, "longitude": 180}
 _AMPLE = Context(prec=400)
 """Enough precision for every double and its decimal places."""
 
@@ -62,14 +63,22 @@ def double_reader(field: Field) -> Reader:
     scale, precision = field.scale, field.precision
     bound = Decimal(10) ** (precision - scale) if precision else Decimal("Infinity")
     last, rounding = last_place(field)
+    most = _degrees_of(field) or math.inf
 
     def read(value: object) -> Stored:
         number = _number(value)
-        if abs(number) >= bound:
+        if abs(number) >= bound or abs(number) > most:
             raise RefusedError(refusals.out_of_range(field, value))
         return exact_numbers.to_stored(number.quantize(last, rounding, _AMPLE))
 
     return read
+
+
+def _degrees_of(field: Field) -> int | None:
+    """The most degrees of a latitude or longitude (Object Reference, Address Compound Fields)."""
+    name = field.name.removesuffix("__s").lower()
+    ends = (most for end, most in _DEGREES.items() if name.endswith(end))
+    return next(ends, None) if field.compound_field_name else None
 
 
 def last_place(field: Field) -> tuple[Decimal, str]:
@@ -81,8 +90,10 @@ def last_place(field: Field) -> tuple[Decimal, str]:
 def few_digits(field: Field) -> tuple[str | None, str]:
     """Patterns of a CSV's numbers that a double holds: as they are, and after rounding.
 
-    The first is None if the field has no such numbers.
+    The first is None if the field has no such numbers, or other limits than its digits.
     """
+    if _degrees_of(field):
+        return None, ""
     whole = _EXACT_DIGITS - field.scale
     if field.precision:
         whole = min(whole, field.precision - field.scale)

@@ -231,6 +231,16 @@ def required_missing(names: Sequence[str]) -> ApiError:
     )
 
 
+def entry_missing() -> ApiError:
+    """An opportunity product without a price book entry."""
+    return ApiError(
+        "FIELD_INTEGRITY_EXCEPTION",
+        "field integrity exception: PricebookEntryId, unknown (versions 3.0 and higher must specify"
+        " pricebook entry id; others must specify product id)",
+        ("PricebookEntryId", "unknown"),
+    )
+
+
 def not_writeable(names: Sequence[str]) -> ApiError:
     """Fields that cannot be written, or not by this user."""
     return ApiError(

@@ -108,10 +108,22 @@ def _lacking_of_event(record: Mapping[str, Stored]) -> list[str]:
     return lacking if timed else ["DurationInMinutes", *lacking]
 
 
+def _lacking_of_opportunity_product(record: Mapping[str, Stored]) -> list[str]:
+    """A price follows from the total."""
+    return [] if record.get("UnitPrice") is not None else ["UnitPrice"]
+
+
+def lacks_entry(sobject: SObject, record: Mapping[str, Stored]) -> bool:
+    """Whether a new opportunity product is of no price book entry and no product."""
+    is_product = sobject.name == "OpportunityLineItem"
+    return is_product and not (record.get("PricebookEntryId") or record.get("Product2Id"))
+
+
 _RULES_FOR_LACKING: Mapping[str, Callable[[Mapping[str, Stored]], list[str]]] = {
     "CampaignMember": _lacking_of_member,
     "ContentVersion": lacking_of_version,
     "Event": _lacking_of_event,
+    "OpportunityLineItem": _lacking_of_opportunity_product,
 }
 
 

@@ -178,7 +178,7 @@ def _picklist_reader(field: Field) -> Reader:
         text = read_text(value)
         if text is None:
             return None
-        for part in str(text).split(";") if several else (str(text),):
+        for part in filter(None, str(text).split(";")) if several else (str(text),):
             if part not in allowed:
                 raise RefusedError(refusals.bad_picklist_value(field, part))
         return text
@@ -187,7 +187,7 @@ def _picklist_reader(field: Field) -> Reader:
 
 
 def _multipicklist_reader(field: Field) -> Reader:
-    """Selected values have the order of the picklist, whatever that of the row."""
+    """The selected values are a set, in the order of the picklist, whatever that of the row."""
     read_picklist = _picklist_reader(field)
     places = {entry.value: place for place, entry in enumerate(field.picklist)}
 
@@ -195,8 +195,8 @@ def _multipicklist_reader(field: Field) -> Reader:
         text = read_picklist(value)
         if text is None or ";" not in str(text):
             return text
-        parts = str(text).split(";")
-        return ";".join(sorted(parts, key=lambda part: places.get(part, len(places))))
+        parts = filter(None, dict.fromkeys(str(text).split(";")))
+        return ";".join(sorted(parts, key=lambda part: places.get(part, len(places)))) or None
 
     return read
 

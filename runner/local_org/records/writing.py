@@ -27,6 +27,7 @@ from runner.local_org.records.owners import Owners
 from runner.local_org.records.parents import Parents
 from runner.local_org.records.row_reading import RowDraft, RowReader
 from runner.local_org.records.rules import Rules
+from runner.local_org.records.standard_behaviour import lacks_entry
 from runner.local_org.records.time_values import stamp
 from runner.local_org.records.uniqueness import Found, check_unique
 from runner.local_org.records.values import comparables
@@ -190,10 +191,7 @@ class _Writer:
             self._documents.number(drafts, now)
         for draft, names in zip(drafts, given, strict=False):
             self._refuse_misplaced(draft, names)
-        for draft in drafts:
-            missing = creation.missing(draft.values)
-            if missing:
-                draft.errors.append(refusals.required_missing(missing))
+        self._refuse_incomplete(drafts)
         self._check_records(drafts)
         sound = [draft for draft in drafts if not draft.errors]
         if sound:
@@ -204,6 +202,14 @@ class _Writer:
         for draft in drafts:
             if draft.errors:
                 draft.id = None
+
+    def _refuse_incomplete(self, drafts: Sequence[RowDraft]) -> None:
+        for draft in drafts:
+            missing = self._setup.creation.missing(draft.values)
+            if missing:
+                draft.errors.append(refusals.required_missing(missing))
+            elif lacks_entry(self._sobject, draft.values):
+                draft.errors.append(refusals.entry_missing())
 
     def _update(self, drafts: Sequence[RowDraft], now: datetime) -> None:
         drafts = [draft for draft in drafts if not draft.errors]

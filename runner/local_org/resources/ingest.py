@@ -92,7 +92,7 @@ def _new_job(org: Org, request: Request, content: object) -> Job:
     body = JobBody.of(content, _MEMBERS | ({"assignmentRuleId"} if takes_rule else set()))
     operation = body.text("operation")
     if operation not in _OPERATIONS:
-        raise ApiRefusal(400, "INVALIDOPERATION", f"{operation} is not a valid operation")
+        raise ApiRefusal(400, "INVALIDOPERATION", f"{operation or 'null'} is not a valid operation")
     if operation == "hardDelete" and not org.settings.hard_delete_allowed:
         raise ApiRefusal(
             400, "FEATURENOTENABLED", "hardDelete needs the permission Bulk API Hard Delete"
@@ -158,7 +158,9 @@ def _change(org: Org, request: Request) -> Response:
     if wanted == JobState.ABORTED:
         return Response.of_json(short_shape(abort(org, job)))
     if wanted != JobState.UPLOAD_COMPLETE:
-        raise ApiRefusal(400, "INVALIDJOBSTATE", f"A job cannot be put in the state {wanted}")
+        raise ApiRefusal(
+            400, "INVALIDJOBSTATE", f"A job cannot be put in the state {wanted or 'null'}"
+        )
     return Response.of_json(short_shape(_close(org, job)))
 
 

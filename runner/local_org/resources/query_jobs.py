@@ -38,7 +38,7 @@ def _create(org: Org, request: Request) -> Response:
     body = JobBody.of(request.json(), _MEMBERS)
     operation = body.text("operation")
     if operation not in {"query", "queryAll"}:
-        raise ApiRefusal(400, "INVALIDOPERATION", f"{operation} is not a valid operation")
+        raise ApiRefusal(400, "INVALIDOPERATION", f"{operation or 'null'} is not a valid operation")
     text = body.text("query")
     if text is None:
         raise ApiRefusal(400, "INVALIDJOB", "query is required")
@@ -67,7 +67,9 @@ def _change(org: Org, request: Request) -> Response:
     job = job_of(org, request, JobKind.QUERY)
     wanted = JobBody.of(request.json(), {"state"}).text("state")
     if wanted != JobState.ABORTED:
-        raise ApiRefusal(400, "INVALIDJOBSTATE", f"A job cannot be put in the state {wanted}")
+        raise ApiRefusal(
+            400, "INVALIDJOBSTATE", f"A job cannot be put in the state {wanted or 'null'}"
+        )
     return Response.of_json(short_shape(abort(org, job)))
 
 

@@ -32,6 +32,7 @@ _SCOPES = frozenset(
         "scopingrule",
     }
 )
+_SCOPES_FROM = 32.0
 _OWN_SCOPES = frozenset({"mine", "mine_and_my_groups"})
 _MOST_SORTS = 32
 _NOT_IN_SEMI_JOINS = frozenset(
@@ -153,6 +154,8 @@ class Select:
 
     def _scope_condition(self) -> list[str]:
         scope = (self.query.scope or "everything").lower()
+        if self.query.scope and self.context.version < _SCOPES_FROM:
+            raise self.context.statement.unexpected(self.query.scope_at)
         if scope not in _SCOPES:
             raise self.context.statement.malformed(
                 self.query.scope_at, f"Invalid scope: {self.query.scope}"

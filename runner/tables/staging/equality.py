@@ -159,8 +159,9 @@ def _is_same_moment(sent: str, held: str) -> str:
 
 
 def as_set(text: str) -> str:
-    """Give the SQL of the values of a multi-select picklist in some order, each once."""
-    return f"list_sort(list_distinct(string_split({text}, ';')))"
+    """Give the SQL of the values of a multi-select picklist in some order, each once, no blanks."""
+    values = f"regexp_replace(trim({text}, ';'), ';+', ';', 'g')"
+    return f"list_sort(list_distinct(string_split({values}, ';')))"
 
 
 _SAME: dict[FieldKind, Callable[[str, str], str]] = {

@@ -49,6 +49,9 @@ def test_retired_versions_can_be_served(served):
     org = served(settings=Settings(serve_retired=True))
     assert org.client.get("/services/data/v20.0").status_code == 200
     assert org.client.get("/services/data").json()[0]["label"] == "Winter '11"
+    warning = org.client.get("/services/data/v30.0/sobjects").headers["Warning"]
+    assert warning.startswith('299 - "This API is deprecated and will be removed by ')
+    assert "Warning" not in org.client.get("/services/data/v31.0/sobjects").headers
 
 
 @pytest.mark.parametrize("header", ["", "Bearer x", "Basic abc"])

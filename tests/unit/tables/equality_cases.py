@@ -31,6 +31,7 @@ CASES = [
     ("text", "0123", "123", False, ""),
     ("text", "#N/A", "#N/A", False, "a text that looks like a null is none"),
     ("multi-select picklist", "B;A", "A;B", True, "the order does not count"),
+    ("multi-select picklist", "B;;A;B;", "A;B", True, "each value counts once, blanks do not"),
     ("multi-select picklist", "A", "A;B", False, ""),
     ("checkbox", "false", None, True, "a checkbox has no null"),
     ("checkbox", "true", "false", False, ""),

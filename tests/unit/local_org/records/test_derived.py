@@ -61,6 +61,19 @@ def test_an_opportunity_product_has_the_product_and_list_price_of_its_entry(book
     )
 
 
+def test_an_opportunity_product_is_of_an_entry_and_has_a_price(book, sale):
+    deal = {"OpportunityId": sale["opportunity"], "Quantity": 1}
+    code, message, fields = book.refusal("insert", "OpportunityLineItem", {**deal, "UnitPrice": 1})
+    assert (code, fields) == ("FIELD_INTEGRITY_EXCEPTION", ("PricebookEntryId", "unknown"))
+    assert "must specify pricebook entry id" in message
+    code, _, fields = book.refusal(
+        "insert", "OpportunityLineItem", {**deal, "PricebookEntryId": sale["entry"]}
+    )
+    assert (code, fields) == ("REQUIRED_FIELD_MISSING", ("UnitPrice",))
+    priced = {**deal, "PricebookEntryId": sale["entry"], "TotalPrice": 4}
+    assert book.one("insert", "OpportunityLineItem", priced).success
+
+
 def test_an_opportunity_sums_up_its_products(book, sale):
     deal = sale["opportunity"]
     assert shown(book, "Opportunity", deal, "Amount", "HasOpportunityLineItem") == (7.0, False)

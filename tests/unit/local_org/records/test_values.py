@@ -2,6 +2,7 @@ import pytest
 from msgspec.structs import replace
 
 from runner.local_org.catalog.model import Field
+from runner.local_org.records.column_values import column_reader
 from runner.local_org.records.value_errors import RefusedError, UnreadableError
 from runner.local_org.records.values import csv_reader, json_reader, to_json
 
@@ -60,6 +61,9 @@ def test_the_json_form_of_a_value(kind, stored, json):
         ("email", " a@example.com ", "a@example.com"),
         ("datetime", "2024-01-02T03:04:05+14:00", "2024-01-01T13:04:05.000Z"),
         ("reference", "", None),
+        ("multipicklist", "B;A;B", "B;A"),
+        ("multipicklist", "A;;B;", "A;B"),
+        ("multipicklist", ";", None),
     ],
 )
 def test_json_is_read_leniently_where_salesforce_is_lenient(kind, given, stored):
@@ -100,6 +104,26 @@ def test_json_of_another_type_is_unreadable(kind, given):
 def test_rich_text_keeps_its_outer_spaces():
     field = replace(_field("textarea"), html_formatted=True)
     assert from_json(field, " <b>a</b> ") == " <b>a</b> "
+
+
+@pytest.mark.parametrize(
+    ("name", "compound", "most"),
+    [
+        ("BillingLatitude", "BillingAddress", 90),
+        ("MailingLongitude", "MailingAddress", 180),
+        ("Place__Latitude__s", "Place__c", 90),
+        ("Place__Longitude__s", "Place__c", 180),
+    ],
+)
+def test_degrees_have_bounds(name, compound, most):
+    field = Field(name, "F", "double", scale=5, precision=9, compound_field_name=compound)
+    readers = (json_reader(field), csv_reader(field), lambda text: column_reader(field)([text])[0])
+    for read in readers:
+        assert read(f"-{most}") == -most
+        with pytest.raises(RefusedError):
+            read(f"{most}.00001")
+        with pytest.raises(RefusedError):
+            read(f"{most + 1}")
 
 
 def test_numbers_are_rounded_to_their_scale_and_bounded_by_their_precision():

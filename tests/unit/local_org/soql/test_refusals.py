@@ -310,6 +310,12 @@ def test_a_text_above_100000_characters_is_refused(world):
     assert world.refusal(f"SELECT Id FROM Account{' ' * 100_000}")[0] == "MALFORMED_QUERY"
 
 
+def test_using_scope_needs_version_32(world):
+    soql = "SELECT Id FROM Account USING SCOPE mine"
+    assert world.refusal(soql, version=31.0)[0] == "MALFORMED_QUERY"
+    assert world.query(soql, version=32.0) == []
+
+
 def test_fields_needs_version_51(world):
     soql = "SELECT FIELDS(STANDARD) FROM Widget__c"
     assert world.refusal(soql, version=50.0)[0] == "MALFORMED_QUERY"
