@@ -31,7 +31,7 @@ class Connected(Struct, frozen=True):
 
 
 class ApiCallsCounted(Struct, frozen=True):
-    """What the org says of its limit of API calls, before the tasks and after them."""
+    """The org's count and limit of API calls, before and after the tasks."""
 
     used: int
     """By all users and apps, in the last 24 hours."""
@@ -120,7 +120,7 @@ class Requested(Struct, frozen=True):
     status: int | None
     """None: no answer came."""
     error: str | None = None
-    """The kind of error, if no answer came, or none that is whole."""
+    """The kind of error, if no complete answer came."""
     resends: int = 0
     """How often it was sent before."""
     task: str | None = None

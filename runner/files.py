@@ -195,7 +195,7 @@ def sync(path: Path) -> None:
 
 
 class SyncAhead:
-    """Writes what there is of a file to the disk while more of it is made.
+    """Syncs the finished part of a file to the disk while the rest is being written.
 
     When a large file is complete, little of it is left to wait for. If it will not be complete,
     nothing is waited for: a busy disk may take many seconds.
@@ -273,7 +273,7 @@ class Stamp(Struct, frozen=True):
 
     @classmethod
     def of(cls, found: os.stat_result) -> Stamp:
-        """The stamp of a file of which the system says this."""
+        """The stamp of a file, from its `stat` result."""
         return cls(found.st_size, found.st_mtime_ns, found.st_ino)
 
 

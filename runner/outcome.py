@@ -167,7 +167,7 @@ class RunOutcome(Struct, frozen=True):
     resumed: RunOutcome | None = None
     """The unfinished run, started with other params or tasks, that was finished before it."""
     not_started: str | None = None
-    """What was asked for and not started: this run, an earlier one, is still unfinished, or a
+    """What was requested but not started: this run, an earlier one, is still unfinished, or a
     signal or the timeout ended it before the jobs that were to follow."""
 
     @property

@@ -1,4 +1,4 @@
-"""Takes secrets out of texts: those that this process has seen, and what looks like one.
+"""Removes secrets from texts: those that this process has read, and anything that looks like one.
 
 Also values of columns that a user masks. Knows the encodings in which a secret may come back: in
 URLs, JSON, HTML, hexadecimal and base64. Knows nothing of where a text goes.

@@ -29,7 +29,7 @@ def closest(word: str, options: Iterable[str]) -> str | None:
 
 
 def _stem(word: str) -> str:
-    """What tells a word from others: all but its case, and an ending that many words have."""
+    """What distinguishes a word from others: everything except its case and a common ending."""
     return word.casefold().removesuffix(_ending(word))
 
 

@@ -65,7 +65,7 @@ class Verdict(Struct, frozen=True):
     job: Path | None = None
     """None for a test that is broken."""
     reach: tuple[Reach, ...] = ()
-    """Of the job, if that is asked for."""
+    """Coverage of the job, if requested."""
     message: str | None = None
     """Why a test is broken, if no diagnostic says it."""
     hint: str | None = None

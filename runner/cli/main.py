@@ -76,7 +76,7 @@ def _print(text: str) -> None:
 
 
 def _leave_at_once(code: int) -> NoReturn:
-    """Exit without waiting for threads, which may wait for an answer; what there is to say is."""
+    """Flush the output and exit, without waiting for threads."""
     for stream in (sys.stdout, sys.stderr):
         try:
             stream.flush()

@@ -76,7 +76,7 @@ def whoami(
 
 
 def _wanted(files: list[Path], target: str | None, *, of_each: bool) -> list[Wanted]:
-    """The jobs with the target that is asked for, or with each that they have."""
+    """The jobs with the requested target, or with each of their targets."""
     from runner.job.connections import target_names
 
     return [

@@ -99,7 +99,7 @@ class Children:
         return records
 
     def _complete(self, records: list[Record], path: str, check: Callable[[], None]) -> None:
-        """Complete every list in some records; move those that are tables out of them.
+        """Complete every list in some records; remove lists that have their own table.
 
         `path` leads from the query's records to these, in lower case: empty, or `contacts.`.
         """

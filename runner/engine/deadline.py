@@ -51,7 +51,7 @@ class Deadline:
         return self._at
 
     def named(self, error: RunnerError) -> RunnerError:
-        """The error that tells why a task ended: the deadline, if it cut a wait short."""
+        """Why a task ended: the deadline, if it cut a wait short."""
         return self.error() if self.passed and isinstance(error, TransientError) else error
 
     @property

@@ -110,7 +110,7 @@ def _session_of(context: Context, task: TaskRecord) -> Session | None:
 def _unrecorded(
     context: Context, session: Session, task: TaskRecord, line: PartRecord
 ) -> list[str]:
-    """Open jobs that were made for a part in the moment before the process died."""
+    """Open jobs that the process created for a part just before it died."""
     plan = json.loads(task.plan or "{}")
     if line.state != INTENDED or line.began is None or plan.get("api") != Api.BULK.value:
         return []

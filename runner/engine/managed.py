@@ -19,7 +19,7 @@ _FILE = Path("mirror") / "written.txt"
 
 
 class Noted(Struct, frozen=True):
-    """A mirror, and what becomes of its records that a write gets through."""
+    """A mirror, and what happens to records that a write created or deleted."""
 
     mirror: str
     event: Event

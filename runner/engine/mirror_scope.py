@@ -39,7 +39,7 @@ def scope_of(task: WriteTask, context: Context) -> str:
 
 
 def keep_missing(task: WriteTask, context: Context, lookup: RecordLookup) -> None:
-    """Note which records are in the scope, and keep the Ids of those that no row means.
+    """Note which records are in the scope, and keep the Ids of those that are in no row.
 
     Raises:
         OrgError: The org refused the query.

@@ -22,7 +22,7 @@ _WITH_DIGITS = frozenset({"double", "currency", "percent"})
 def rules_of(
     task: WriteTask, columns: ColumnPlan, staging: StagedRows, describes: Describes
 ) -> tuple[FieldRule, ...]:
-    """The rules of the fields that the task fills, and of those that a new record needs."""
+    """The rules of the fields that the task fills and of those that a new record requires."""
     if task.verb in {Verb.DELETE, Verb.UNDELETE}:
         return ()
     described = describes.of(task.sobject)

@@ -55,7 +55,7 @@ class Left(Struct):
     """By object in lower case: fields whose values a task before changes, in lower case, and that
     task; `ANY_FIELD` if it deletes records, or nobody knows what it does."""
     deletes: dict[str, str] = field(default_factory=dict)
-    """Objects of which a task before deletes records, in lower case, and that task."""
+    """Objects whose records an earlier task deletes, in lower case, and that task."""
 
 
 class PlannedSources(Struct):

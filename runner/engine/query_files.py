@@ -143,7 +143,7 @@ def _wanted(place: BlobPlace, said: Mapping[str, str | None]) -> _Wanted:
 
 
 def _md5(file: Path) -> str | None:
-    """The MD5 of a file that is there; None if there is none."""
+    """The MD5 of an existing file; None if it does not exist."""
     try:
         with file.open("rb") as stream:
             digest = hashlib.file_digest(stream, lambda: hashlib.md5(usedforsecurity=False))

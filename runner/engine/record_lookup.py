@@ -194,7 +194,7 @@ def look_up_parents(task: WriteTask, context: Context, sobject: str, key: str, k
 def compared_fields(
     task: WriteTask, plan: ColumnPlan, describes: Describes
 ) -> tuple[HeldField, ...]:
-    """The fields of a write that can be compared: all but those that cannot be read as written."""
+    """The fields of a write that can be compared: those that can be read as they were written."""
     found = []
     for each in plan.columns:
         column = describes.resolve(task.sobject, each.label)

@@ -17,7 +17,7 @@ from runner.tables.staging.source_digest import is_unchanged
 
 
 def replaced_sources(job: Job, run: RunRecord, folder: Path) -> tuple[str, ...]:
-    """Names of the tasks whose files are not those that the run has read.
+    """Names of the tasks whose source files have changed since the run read them.
 
     Only files on this machine count: a URL, a database and standard input may always give others.
 

@@ -51,9 +51,9 @@ class PreparedWrite(Struct, frozen=True):
     first_part: int = 0
     """The number before that of its first part or batch."""
     failed_before: int | None = None
-    """Rows that failed before these are sent; None: those that failed on this machine."""
+    """Rows that failed before sending; None: those that failed on this machine."""
     done_before: int | None = None
-    """Rows that are done before these are sent; None: those that are not sent."""
+    """Rows that are done before sending; None: those that are not sent."""
 
     @property
     def creates_by_id(self) -> bool:

@@ -146,7 +146,7 @@ def run_undo_step(task: UndoTask, context: Context) -> TaskEnd:
 
 
 def _noted(task: UndoTask) -> Noted | None:
-    """What becomes of the records of a mirror, if it is one that is undone."""
+    """What happens to the records of a mirror, if the task is part of one."""
     if task.act is Act.DELETE:
         return Noted(task.done_by.name, Event.UNDONE)
     if task.act is Act.UNDELETE:

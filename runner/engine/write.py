@@ -276,7 +276,7 @@ def _sent(write: PreparedWrite, api: Api) -> TaskEnd:
 
 
 def _unsaved(end: TaskEnd, error: RunnerError) -> TaskEnd:
-    """The end of a write of which an undo would not know all; a resume saves that again."""
+    """The outcome of a write whose data for an undo is incomplete; a resume saves it again."""
     has_reason = end.outcome.status in {TaskStatus.FAILED, TaskStatus.ABORTED}
     outcome = end.outcome if has_reason else stopped_by_error(error, end.outcome)
     return replace(end, outcome=outcome, final=False)

@@ -34,7 +34,7 @@ class Headers(StrEnum):
 
 
 class UnknownColumns(StrEnum):
-    """What happens to columns that are no fields of the object."""
+    """What happens to columns that are not fields of the object."""
 
     ERROR = "error"
     IGNORE = "ignore"

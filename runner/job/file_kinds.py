@@ -18,7 +18,7 @@ class _Kind(Struct, frozen=True):
     keys: frozenset[str]
     """Each of them is enough; no other kind has them."""
     use: str
-    """What to do with such a file."""
+    """Help for a file of this kind."""
 
 
 _KINDS = {

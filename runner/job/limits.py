@@ -32,7 +32,7 @@ class RailRule(Struct, frozen=True):
     code: str
     """Of the problem when it is exceeded."""
     verbs: Mapping[Verb, Needs]
-    """The verbs that do it, and what has to be known of such a task; none for the whole run."""
+    """The verbs that it applies to, and what is needed to check a task; empty: the whole run."""
     of_job: bool = True
     """Whether it may be at the top of a job."""
     of_task: bool = True

@@ -15,7 +15,7 @@ _WORD = re.compile(r"[A-Za-z_]\w*", re.ASCII)
 
 
 class Missing(StrEnum):
-    """What becomes of a row whose record does not exist."""
+    """What happens to a row whose record does not exist."""
 
     ERROR = "error"
     """It fails."""
@@ -26,7 +26,7 @@ class Missing(StrEnum):
 
 
 class Many(StrEnum):
-    """What becomes of a row that several records fit."""
+    """What happens to a row that matches several records."""
 
     ERROR = "error"
     """It fails."""

@@ -195,7 +195,7 @@ class Task(Struct, frozen=True, kw_only=True):
 
 
 class Mirror(Struct, frozen=True):
-    """What becomes of the records in a task's scope that its source does not have."""
+    """What happens to records in a task's scope that are not in its source."""
 
     sets: tuple[FieldMapping, ...] | None = None
     """They get these values; None: they are deleted."""
@@ -217,13 +217,13 @@ class WriteTask(Task, frozen=True, kw_only=True):
     key: str | None = None
     """The field that identifies records: an external Id, or Id by default."""
     duplicates: Duplicates = Duplicates.FAIL
-    """What becomes of rows of the same key."""
+    """What happens to rows with the same key."""
     on_create: tuple[str, ...] = ()
     """Fields of an upsert that are sent only for rows without a record."""
     match: Match | None = None
     """Which rows of an upsert are sent; None: all."""
     only_changes: bool = False
-    """Whether an update or upsert sends only what the records do not hold already."""
+    """Whether an update or upsert sends only values that differ from the record's."""
     passes_unchanged: bool = False
     """Whether the rows that it therefore leaves out are among those that other tasks take from it:
     the job itself does not say `only_changes`, and a plan does."""
@@ -350,7 +350,7 @@ class Job(Struct, frozen=True):
     max_disk_bytes: int | None = None
     """Disk space that a run may use; None: no limit."""
     limits: Limits = field(default_factory=dict)
-    """What a run must not do, all tasks together."""
+    """Limits for all tasks together."""
     notify: tuple[Notice, ...] = ()
     """Who is notified of its runs, besides those of its connection."""
     heartbeat: SecretReference | None = None

@@ -30,7 +30,7 @@ FORMATS = {
 COMPRESSIONS = {".gz": Compression.GZIP, ".zst": Compression.ZSTD}
 _BYTES = {"KB": 10**3, "MB": 10**6, "GB": 10**9}
 IN_MEMORY = "memory://"
-"""What such a URL means is gone with the process."""
+"""Data at such a URL is lost when the process ends."""
 _URL = re.compile(r"[a-z][a-z0-9+.-]+://", re.IGNORECASE)
 _RANGE = re.compile(r"([A-Za-z]+)(\d+)?:([A-Za-z]+)(\d+)?")
 _DAYS = {"daily": 1, "weekly": 7, "monthly": 30}

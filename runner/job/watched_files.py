@@ -22,7 +22,7 @@ from runner.job.yaml.document import Document, read_document
 
 
 class WatchedFile(Struct, frozen=True):
-    """What a job file says of notifications, heartbeat and expectation, as far as it is sound."""
+    """The notifications, heartbeat and expectation of a job file, as far as they are valid."""
 
     name: str
     target: str | None = None

@@ -37,7 +37,7 @@ _SETUP = {
     "GroupMember": ("GroupId", "UserOrGroupId"),
     "CurrencyType": ("IsoCode",),
 }
-"""Objects of which an org has records already, and by what these are recognised."""
+"""Objects that have records in every org, and the fields that identify these records."""
 _ONLY_FOUND = frozenset({"Organization", "Profile", "RecordType"})
 REFERENCE_MARK = "@"
 

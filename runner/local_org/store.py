@@ -221,7 +221,7 @@ def folds(field: Field) -> bool:
 
 
 def connect(path: Path) -> sqlite3.Connection:
-    """Open a store file; indexes of it need the functions that only such a connection has."""
+    """Open a store file. Its indexes need SQL functions that only this connection defines."""
     # A connection crosses threads only by release() and close(), when nobody queries any more.
     conn = sqlite3.connect(
         path,

@@ -35,7 +35,7 @@ def deliver(
     timeout_seconds: float = TIMEOUT_SECONDS,
     warn: Callable[[str], None],
 ) -> None:
-    """Record new notifications, then send them and those that wait.
+    """Record new notifications, then send them and the waiting ones.
 
     Args:
         notifications: Where they are recorded; None if that is not possible: then they are sent

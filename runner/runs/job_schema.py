@@ -52,7 +52,7 @@ def job_schema(lock: OrgLock) -> str:
 
 
 def schema_id(lock: OrgLock) -> str:
-    """What tells the job schemas of an org from all others; empty at the end for a project."""
+    """What distinguishes the job schemas of an org from others; empty at the end for a project."""
     return f"urn:sfrunner:job:{lock.org_id}"
 
 

@@ -158,7 +158,7 @@ def _end_of(process: BaseProcess) -> str:
 
 
 def _work(work: Work[Item, Result], items: Sequence[Item], connection: Connection) -> None:
-    """In a process of its own: do what is asked for until nothing is."""
+    """In a worker process: run tests until no more are requested."""
     # Ctrl-C reaches every process of a terminal; the first one ends the others.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, _abort)

@@ -131,7 +131,7 @@ _left: set[subprocess.Popen[str]] = set()
 
 
 def _reap() -> None:
-    """Forget those that have ended; runs in other threads may add some meanwhile."""
+    """Forget orgs that have ended; runs in other threads may add some meanwhile."""
     for process in tuple(_left):
         if process.poll() is not None:
             _left.discard(process)

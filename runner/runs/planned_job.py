@@ -12,7 +12,7 @@ from runner.job.model import COMPARED_VERBS, Job, WriteTask
 
 
 def as_planned(job: Job) -> Job:
-    """The job, as it was planned: records that hold everything already are left alone.
+    """The job, as it was planned: unchanged records are left alone.
 
     Tasks that read the rows of others get these as from a run, which writes them.
     """

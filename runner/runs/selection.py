@@ -124,7 +124,7 @@ def resume_of(run: RunRecord, job: Job, ledger: Ledger) -> SelectedRun:
 def asks_the_same(
     old: SelectedRun, request: RunRequest, params: Mapping[str, ParamValue], job: Job
 ) -> bool:
-    """Whether an unfinished run does what is asked now: the same tasks with the same params."""
+    """Whether an unfinished run has the same tasks and params as the new run."""
     return (
         (old.request.verb, old.request.full, old.request.since, old.request.reconcile)
         == (request.verb, request.full, request.since, request.reconcile)
@@ -134,7 +134,7 @@ def asks_the_same(
 
 
 def asked_in_words(request: RunRequest) -> str:
-    """What an earlier run was asked for: `it was started with day=2026-03-01`."""
+    """How an earlier run was started: `it was started with day=2026-03-01`."""
     if request.verb == "retry":
         return "it was started as a retry"
     tasks = [f"task {name}" for name in request.only]
@@ -169,7 +169,7 @@ def resuming_in_words(old: SelectedRun, why_another: str) -> str:
 
 
 def not_started_in_words(old: SelectedRun, why_another: str) -> str:
-    """Say why what is asked now was not started."""
+    """Say why the new run was not started."""
     return (
         f"Run {old.run_id} is still unfinished, and {why_another}, so the "
         "new run was not started. Run again."

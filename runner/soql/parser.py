@@ -110,7 +110,7 @@ class _Parser(Conditions):
         raise SoqlError(self.at, help=order, alias=alias if end == self.at else None)
 
     def _clause(self, first: str, second: str) -> bool:
-        """Take two keywords, the second of which must follow the first."""
+        """Take two keywords; the second must follow the first."""
         return bool(self.word(first) and self.expect_word(second))
 
     # --- SELECT

@@ -14,7 +14,7 @@ from typing import Any
 
 
 class LatePattern:
-    """Stands for a pattern, and compiles it once something of it is asked for."""
+    """A regular expression that is compiled when it is first used."""
 
     def __init__(self, *compiled: Any) -> None:  # noqa: ANN401 - as of `re.compile`
         self._compiled = compiled

@@ -69,7 +69,7 @@ class _Pulling(Struct):
         return made | ({"record_types": record_types} if record_types else {})
 
     def bare(self, name: str) -> Declaration:
-        """An object of which only what refers to it is known."""
+        """An object that is known only because a lookup refers to it."""
         made = self._named(self.listed.get(name, ListedObject(name)), ())
         return made if names.suffix(name) else {**made, "fields": {}}
 

@@ -110,7 +110,7 @@ class Report(Struct, frozen=True):
     missing: tuple[str, ...] = ()
     """Files that it does not have."""
     different: tuple[str, ...] = ()
-    """Files of which it has another version."""
+    """Files whose version differs on the worker."""
     extras: tuple[str, ...] = ()
     """Extras that it lacks."""
     state_error: str | None = None

@@ -30,7 +30,7 @@ _BODILESS = frozenset({HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED})
 
 
 class Answer(Protocol):
-    """An answer of which the head has been read."""
+    """An answer whose status line and headers have been read."""
 
     status: int
     headers: dict[str, str]
@@ -64,7 +64,7 @@ class Stream(Protocol):
 
 
 def read_head(stream: Stream) -> Head:
-    """Read the head of an answer, past those that only announce it.
+    """Read status line and headers of an answer, skipping informational (1xx) ones.
 
     Raises:
         ExchangeError: There is none.

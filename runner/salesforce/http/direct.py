@@ -37,7 +37,7 @@ class Connections:
     """A pool of connections; threads may share it, and a forked process begins with none."""
 
     def __init__(self, connect_timeout: float, trusted: Callable[[], ssl.SSLContext]) -> None:
-        """Open nothing yet; `trusted` is asked for the first server with TLS."""
+        """Open nothing yet; `trusted` is called for the first server with TLS."""
         self._connect_timeout = connect_timeout
         self._trusted = trusted
         self._context: ssl.SSLContext | None = None
@@ -225,7 +225,7 @@ class _Connection:
         return read_head(self.stream)
 
     def is_usable(self) -> bool:
-        """Whether the server has neither hung up nor sent what nobody asked for."""
+        """Whether the server has neither closed the connection nor sent unexpected bytes."""
         if time.monotonic() - self.idle_since > _IDLE_SECONDS:
             return False
         self._waits = False

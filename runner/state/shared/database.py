@@ -205,7 +205,7 @@ class PostgresDatabase(LedgerDatabase):
                 self._wait = None
 
     def again(self) -> None:
-        """Note that the server is asked for something else."""
+        """Note that another request to the server begins."""
         if self._wait is not None:
             self._wait.again()
 

@@ -69,7 +69,7 @@ def with_row_groups(
 
 @contextmanager
 def pieces(file: Path, *, header: bool = True) -> Iterator[Iterator[Path]]:
-    """Cut a file into pieces without a header for `with_rows`, each when it is asked for.
+    """Cut a file into pieces without a header for `with_rows`, each on demand.
 
     Raises:
         UnreadableRowsError: A quote is never closed.

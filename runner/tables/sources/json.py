@@ -40,7 +40,7 @@ class _Digits(str):
 
 
 class _Decoder(json.JSONDecoder):
-    """Decodes objects, and notes what Python takes for JSON though it is none."""
+    """Decodes objects, and notes what Python accepts although it is not JSON."""
 
     def __init__(self) -> None:
         super().__init__(

@@ -95,7 +95,7 @@ def shows_in_bytes(mapping: ColumnMapping, blank: Blank) -> bool:
 
 
 def asked_of(mapping: ColumnMapping, blank: Blank) -> Asked:
-    """What bytes of a value have to show besides its kind, so that it is sent as it is read."""
+    """What a value's bytes must satisfy, besides its kind, to be sent as they were read."""
     from runner.tables.staging.as_is_bytes import Asked
 
     column = mapping.column

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from runner.tables.staging.rows import StagedRows
 
 UNCHANGED_FILE = "unchanged.csv"
-"""Beside the rows to send: those that are not, because they change nothing."""
+"""Rows that are not sent, because they change nothing."""
 KNOWN = "known"
 """The relation."""
 LAST_CHANGED = "SystemModstamp"

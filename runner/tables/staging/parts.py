@@ -129,7 +129,7 @@ class Limits(Struct, frozen=True):
 
 
 class PartCutter:
-    """Cuts staged rows into parts, each when it is asked for."""
+    """Cuts staged rows into parts, on demand."""
 
     def __init__(
         self, database: Database, columns: tuple[str, ...], folder: Path, limits: Limits

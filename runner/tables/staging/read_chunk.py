@@ -50,7 +50,7 @@ class ReadChunk(Struct, frozen=True):
 
 
 class KnownChunks(Struct):
-    """Finds chunks of which bytes alone tell that all rows are sent as they are read."""
+    """Finds chunks whose bytes show that all rows can be sent as they were read."""
 
     _tries: int = MOST_TRIES
     _is_used: bool = False

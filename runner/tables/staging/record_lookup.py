@@ -54,7 +54,7 @@ _FAILURE = "Keys cannot be looked up"
 
 
 class Effects(Struct, frozen=True):
-    """What becomes of rows whose record exists, or does not."""
+    """What happens to rows whose record exists, or does not."""
 
     sobject: str
     sends_ids: bool = False
@@ -188,7 +188,7 @@ class RecordLookup:
             with_rows(file, ("id", "key"), add)
 
     def keep_missing(self, scope: Path, to: Path, managed: Managed | None = None) -> None:
-        """Note which records are in the scope; keep the Ids of those that no row means.
+        """Note which records are in the scope; keep the Ids of those that are in no row.
 
         If a row cannot be read, its key is not known, and no file is kept.
 

@@ -46,7 +46,7 @@ _NULL = literal(EXPLICIT_NULL)
 
 
 class Key(Struct, frozen=True):
-    """One of the values that say which record is meant."""
+    """One of the values that identify the record."""
 
     name: str
     """The field that it is compared with."""
@@ -143,7 +143,7 @@ class ReferenceLookup:
         self.add_file(file)
 
     def add_file(self, file: Path, *, header: bool = True) -> None:
-        """Add records of a CSV file of Id and keys; those that no row names are passed over."""
+        """Add records of a CSV file of Id and keys; records that no row names are skipped."""
         keys = self.wanted.keys
         names = [f"v{at}" for at in range(len(keys))]
         same = [f"{key.same(names[at])} AS k{at}" for at, key in enumerate(keys)]

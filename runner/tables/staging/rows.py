@@ -237,7 +237,7 @@ class StagedRows:
 
     @property
     def unchanged_total(self) -> int:
-        """Rows that are not sent because their records hold everything already."""
+        """Rows that are not sent because their records already have the values."""
         return sum(chunk.unchanged for chunk in self.chunks)
 
     @property

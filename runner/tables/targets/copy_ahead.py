@@ -92,7 +92,7 @@ class CopyAhead:
         self._expected, self._began = rows, self._clock()
 
     def grown(self, file: Path, size: int, rows: int) -> None:
-        """Learn how much of the rows has arrived, of which nobody has checked the last ones.
+        """Note how many rows have arrived; the last ones are not checked yet.
 
         Args:
             file: Only grows; if it is shorter than before, or another, the copy ends.

@@ -189,7 +189,7 @@ def _take_over(
     target: DatabaseTarget,
     landing: Callable[[Landing], None],
 ) -> tuple[str, ...]:
-    """Write to a database of which a table is changed by one statement, once it has the rows."""
+    """Write to a database in which one statement changes the table, once the rows are there."""
     dialect, key = link.dialect, target.keeping.key or ""
     kept = kept_columns(link, table_of(target, rows.columns, dialect.name), rows.columns)
     steps = takeover(dialect, target, rows.columns, kept, f"sfrunner_rows_{token_hex(8)}")
@@ -234,7 +234,7 @@ def _write_elsewhere(
     target: DatabaseTarget,
     landing: Callable[[Landing], None],
 ) -> None:
-    """Write to a database of which only what all have in common is known."""
+    """Write to any other database, with SQL that all databases understand."""
     if target.mode is TableMode.MERGE:
         raise StateError(
             "`mode: merge` works in SQLite, PostgreSQL, DuckDB, Snowflake and BigQuery, not in"

@@ -39,7 +39,7 @@ _WHOLE_NUMBERS = frozenset(
 def write_duckdb(
     file: Path, target: DatabaseTarget, rows: TypedRows, state: TargetState | None = None
 ) -> tuple[str, ...]:
-    """Write rows to a table of a file, both of which are created if they do not exist.
+    """Write rows to a table of a file; both are created if they do not exist.
 
     `state` is written in the same transaction.
 

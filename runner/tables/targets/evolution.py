@@ -44,7 +44,7 @@ class JoinedColumn(Struct, frozen=True):
     is_wider: bool = False
     """Whether the target's own type is too narrow."""
     is_typed: bool = True
-    """Whether `written` tells the type of a column that the query does not have."""
+    """Whether `written` shows the type of a column that is not in the query."""
 
 
 def join_columns(

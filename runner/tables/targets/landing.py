@@ -36,7 +36,7 @@ class Landing(Struct, frozen=True):
     old: tuple[int, int] | None = None
     """Of the one before it; None: there was none."""
     is_told: bool = False
-    """Whether the target itself tells which run has added rows last."""
+    """Whether the target itself records which run added rows last."""
 
 
 def replacing(new: Path, old: Path) -> Landing:

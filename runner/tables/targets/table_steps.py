@@ -215,7 +215,7 @@ def _doubled(table: str, key: str) -> str:
 
 
 def check_doubled(link: Connection, query: str, key: str, place: str) -> None:
-    """Refuse a table of which two rows have one key.
+    """Refuse a table in which two rows have the same key.
 
     Args:
         link: To the database.

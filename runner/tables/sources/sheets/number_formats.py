@@ -16,7 +16,7 @@ from functools import lru_cache, partial
 from runner.tables.sources.value_texts import duration_text
 
 NumberText = Callable[[str], str]
-"""The text of a number as the file writes it; ValueError if it is none."""
+"""The text of a number as the file writes it; ValueError if it is not a number."""
 
 BUILT_IN = {
     9: "0%", 10: "0.00%", 14: "yyyy-mm-dd", 15: "d-mmm-yy", 16: "d-mmm", 17: "mmm-yy",

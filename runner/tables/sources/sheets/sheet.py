@@ -61,7 +61,7 @@ def missing_result(row: int, column: int) -> BadCellError:
 
 
 def not_a_number(row: int, column: int, text: str) -> BadCellError:
-    """What to raise for a number that is none."""
+    """The error for a cell that should be a number and is not."""
     hint = "The file is damaged or incomplete; save it again."
     return BadCellError(row, column, f"contains {text!r} as a number", hint)
 
