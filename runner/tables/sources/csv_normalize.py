@@ -14,7 +14,6 @@ from itertools import chain, islice
 from pathlib import Path
 from typing import TextIO
 
-from runner.csv_rows import csv_reader
 from runner.errors import SourceError
 from runner.job.endpoints import FileShape
 from runner.tables.sources.chunks import open_text
@@ -66,6 +65,8 @@ def _rewrite(
 def _checked_rows(
     path: Path, shape: FileShape, stream: TextIO, footer: list[str], *, blank_ends: bool
 ) -> Iterator[list[str]]:
+    from runner.csv_rows import csv_reader
+
     lines, skipped = _after_preamble(stream, shape)
     if shape.skip_last:
         lines = without_footer(lines, shape.skip_last, blank_line(shape), footer)
