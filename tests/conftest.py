@@ -26,7 +26,10 @@ ONE_WORKER = (
     "tests/unit/tables/test_postgresql",
 )
 TOGETHER = "tests/e2e/shared/"
-"""Its modules go to one worker: they have one warm process, whose libraries take a second."""
+"""Its modules go to one worker: they have one warm process, whose libraries take a second.
+
+In the long form, where each test takes many, all workers have some.
+"""
 SHORT = ("tests/examples/", "tests/unit/")
 """The cases of a test go to a worker together: a message for each takes as long as some of them."""
 
@@ -76,7 +79,7 @@ def pytest_xdist_make_scheduler(config, log):
     class SomeByModule(LoadScopeScheduling):
         def _split_scope(self, nodeid):
             module = nodeid.partition("::")[0]
-            if module.startswith(TOGETHER):
+            if module.startswith(TOGETHER) and not short_form.is_long:
                 return TOGETHER
             if module.startswith(ONE_WORKER):
                 return module

@@ -15,7 +15,7 @@ from functools import lru_cache
 from operator import attrgetter, ge
 from pathlib import Path
 
-from msgspec import Struct, msgpack
+from msgspec import MsgspecError, Struct, msgpack
 from msgspec.structs import replace
 
 from runner.outcome import RowResult, RowStatus
@@ -218,7 +218,7 @@ class HeldResults:
     def _read(self, saved: _Saved) -> list[RowResult]:
         try:
             members = _decoder.decode(read_at(self._file, saved.offset, saved.size))
-        except ValueError as error:
+        except (MsgspecError, ValueError) as error:  # before msgspec 0.23 it is no ValueError
             raise UnreadableRowsError(f"{self._file}: {error}") from error
         return [
             RowResult(row, status, record, created, code, message, (fields,) if fields else ())
