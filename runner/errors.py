@@ -106,6 +106,23 @@ class JobError(RunnerError):
         self.count = counted(count, "problem")
         super().__init__(f"{self.count}; nothing was attempted.")
 
+    def __str__(self) -> str:
+        """The message and the first problems: what a log of Python has of an error."""
+        shown = [_in_a_line(each) for each in self.diagnostics[:_MOST_SHOWN]]
+        more = len(self.diagnostics) - len(shown)
+        lines = [self.message, *shown, *([f"and {more:,} more"] if more else [])]
+        return redacted("\n".join(lines), shapes=True)
+
+
+def _in_a_line(problem: Diagnostic) -> str:
+    at = problem.position
+    place = f"{problem.file}:{at.line}:{at.column}" if at else str(problem.file)
+    return f"{place}: {problem.message}" + (f" ({problem.help})" if problem.help else "")
+
+
+_MOST_SHOWN = 20
+"""Problems in the text of an error; `diagnostics` has all."""
+
 
 class RailError(JobError):
     """A limit of the job would be exceeded, or a protected connection is not confirmed.

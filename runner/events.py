@@ -19,6 +19,7 @@ class RunStarted(Struct, frozen=True):
     run_id: str
     job: str
     tasks: int
+    """How many are to run: not those that were not asked for, or are disabled."""
 
 
 class Connected(Struct, frozen=True):

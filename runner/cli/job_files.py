@@ -88,8 +88,9 @@ def _meant_by(given: Path) -> list[Path]:
             _NO_JOB,
         )
     elif is_pattern(given) and not given.exists():
-        found = _jobs_among(map(Path, glob(str(given), recursive=True)))  # noqa: PTH207 - of any folder
-        hint = "Put a pattern in quotes; `**` stands for folders in folders."
+        matching = [*map(Path, glob(str(given), recursive=True))]  # noqa: PTH207 - of any folder
+        found = _jobs_among(matching)
+        hint = _NO_JOB if matching else "`**` stands for folders in folders; put it in quotes."
     else:
         return [given]
     if not found:

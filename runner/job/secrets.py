@@ -64,7 +64,7 @@ def _of_file(path: Path, what: str) -> Secret:
     except OSError as error:
         raise SignInError(
             f"{path}, the file of {what}, cannot be read: {error.strerror}.",
-            hint="Check the path; it is relative to the file that names it.",
+            hint="Check the path; one in a job or a connection is relative to that file.",
         ) from None
     if not text:
         raise SignInError(f"{path}, the file of {what}, is empty.", hint="Save the secret in it.")

@@ -67,7 +67,7 @@ def test_a_run_is_followed_by_the_lines_of_the_command_and_found_in_the_history(
     run = api.run(job, state_dir=state, params=PARAMS, tasks=["load"])
     lines = list(run.lines())
     run_id = run.outcome.run_id
-    assert lines[0] == f"run {run_id}: accounts, 2 tasks"
+    assert lines[0] == f"run {run_id}: accounts, 1 task"
     assert lines[2] == "load: create Account"
     assert lines[-1] == f"run {run_id}: done (exit 0)"
     assert "read 2  created 2" in lines[-2]
@@ -110,6 +110,10 @@ def test_problems_are_values_and_what_cannot_start_is_raised(job, state):
     with pytest.raises(JobError) as problems:
         api.load(job)
     assert problems.value.diagnostics == (found,)
+    assert str(problems.value) == (
+        f"1 problem; nothing was attempted.\n{job}:14:{found.position.column}: {found.message} "
+        f"({found.help})"
+    )
 
 
 def test_a_block_that_ends_early_stops_the_run_in_order_and_resume_finishes_it(job, state):

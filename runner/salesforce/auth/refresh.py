@@ -140,7 +140,9 @@ class LiveToken:
             ) from error
         except SignInError as error:
             hint = (error.hint or "").replace("runner login", self.login_command)
-            raise SignInError(f"{error.message} ({self.place})", hint=hint) from error
+            # A first sign-in has no place yet.
+            where = f" ({self.place})" if stored.access_token else ""
+            raise SignInError(f"{error.message}{where}", hint=hint) from error
 
     def _asked(self, stored: Token, request: OrgRequest, retrier: Retrier) -> OrgResponse:
         """Ask the org; where that may use up a refresh token, first save that it is being asked.
