@@ -52,7 +52,6 @@ from runner.tables.sources.json import (
     json_cell,
     json_lines,
 )
-from runner.tables.sources.notes import file_notes, with_file_names
 from runner.tables.sources.spool import hide_null_parents, spool_records
 from runner.tables.sources.sql_join import JoinedSource, read_joined
 from runner.tables.sources.value_texts import with_nan_as_written
@@ -250,6 +249,10 @@ def _read_files(
     for each in opened[1:]:
         check_same_columns(opened[0].path, opened[0].columns, each.path, each.columns)
     opened = tuple(replace(each, written=written) for each in opened)
+    if files == [source.path] and not opened[0].notes:
+        return opened
+    from runner.tables.sources.notes import with_file_names
+
     return with_file_names(opened, files, source.path)
 
 
@@ -265,6 +268,8 @@ def _read_objects(
     records = spool_records(source.path, objects, json_cell, folder / "rows.csv", disk)
     plain = plain_csv(shape)
     written = typed(plain, records.columns)
+    from runner.tables.sources.notes import file_notes
+
     notes = file_notes(
         files,
         [file for _, file in starts],
