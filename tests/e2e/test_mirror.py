@@ -121,7 +121,7 @@ def test_a_row_that_cannot_be_read_may_stand_for_any_record(bench, org):
     assert ended.code != 0
     assert ended.task("gold")["status"] == "partial"
     assert ended.task("gold.missing")["status"] == "failed"
-    assert "not certain which records its source lacks" in ended.err + ended.out
+    assert "not certain which records are missing" in ended.err + ended.out
     assert names(org) == ["A2", "B", "C", "D"]
 
 
