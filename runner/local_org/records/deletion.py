@@ -19,7 +19,6 @@ from runner.local_org.records.outcome import RowOutcome, refused
 from runner.local_org.records.recycle_bin import (
     clear_references,
     note_deleted,
-    purge_expired,
     undelete,
 )
 from runner.local_org.records.time_values import stamp
@@ -40,7 +39,6 @@ class Deletion:
 
     def run(self, operation: str, rows: Sequence[Mapping[str, object]]) -> list[RowOutcome]:
         """Run delete, hardDelete or undelete for rows with an Id."""
-        purge_expired(self._conn, self._clock())
         outcomes: list[RowOutcome] = []
         for start in range(0, len(rows), _CHUNK_ROWS):
             given = [_id_of(row) for row in rows[start : start + _CHUNK_ROWS]]

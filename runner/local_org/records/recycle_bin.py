@@ -16,7 +16,7 @@ from runner.local_org.records.lookups import Lookups, batches, marks
 from runner.local_org.records.row_reading import RowDraft
 from runner.local_org.records.time_values import stamp
 from runner.local_org.records.uniqueness import check_unique
-from runner.local_org.store import quoted
+from runner.local_org.store import Store, quoted
 
 RETENTION = timedelta(days=15)
 _MERGED = frozenset({"Account", "Contact", "Lead"})
@@ -106,6 +106,18 @@ def _restore_lookups(conn: sqlite3.Connection, parent_ids: Sequence[str], moment
                 (parent_id, moment, child_id),
             )
         conn.execute(f"DELETE FROM _cleared WHERE {chosen}", batch)  # noqa: S608 - marks
+
+
+def purge_due(store: Store, now: datetime) -> None:
+    """Purge before records in the bin are looked at; takes no write transaction for nothing."""
+    with store.reading() as conn:
+        is_due = conn.execute(
+            "SELECT 1 FROM _deleted WHERE purged = 0 AND deleted_date < ? LIMIT 1",
+            (stamp(now - RETENTION),),
+        ).fetchone()
+    if is_due:
+        with store.writing() as conn:
+            purge_expired(conn, now)
 
 
 def purge_expired(conn: sqlite3.Connection, now: datetime) -> None:

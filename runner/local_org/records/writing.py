@@ -25,6 +25,7 @@ from runner.local_org.records.lookups import Lookups
 from runner.local_org.records.outcome import RowOutcome, refused, rolled_back
 from runner.local_org.records.owners import Owners
 from runner.local_org.records.parents import Parents
+from runner.local_org.records.recycle_bin import purge_expired
 from runner.local_org.records.row_reading import RowDraft, RowReader
 from runner.local_org.records.rules import Rules
 from runner.local_org.records.standard_behaviour import lacks_entry
@@ -85,6 +86,7 @@ def write(org: Org, conn: sqlite3.Connection, call: WriteCall) -> list[RowOutcom
     rows = call.rows
     if locked:
         rows = [row for place, row in enumerate(rows) if place not in locked]
+    purge_expired(conn, org.clock())
     if call.all_or_none:
         conn.execute("SAVEPOINT call")
     if operation in {"insert", "update", "upsert"}:

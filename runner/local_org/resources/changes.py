@@ -13,13 +13,13 @@ from runner.local_org.api_errors import ApiRefusal
 from runner.local_org.catalog.model import SObject
 from runner.local_org.http.messages import Request, Response, Route
 from runner.local_org.org import Org
+from runner.local_org.records.recycle_bin import RETENTION
 from runner.local_org.records.time_values import stamp
 from runner.local_org.resources.request_parsing import named_sobject
 from runner.local_org.store import quoted
 
 _MOST_IDS = 600_000
 _FURTHEST_BACK = timedelta(days=30)
-_RETENTION = timedelta(days=15)
 _LEAST_SPAN = timedelta(minutes=1)
 
 
@@ -48,11 +48,12 @@ def _updated(org: Org, request: Request) -> Response:
 def _deleted(org: Org, request: Request) -> Response:
     sobject = _replicateable(org, request)
     span = _span(org, request)
+    earliest = org.clock() - RETENTION
     with org.store.reading() as conn:
         rows = conn.execute(
             "SELECT id, deleted_date FROM _deleted WHERE sobject = ? AND deleted_date >= ? "
             "AND deleted_date < ? ORDER BY deleted_date, id LIMIT ?",
-            (sobject.name, stamp(span.start), stamp(span.end), _MOST_IDS + 1),
+            (sobject.name, stamp(max(span.start, earliest)), stamp(span.end), _MOST_IDS + 1),
         ).fetchall()
     _check_count(len(rows))
     return Response.of_json(
@@ -61,7 +62,7 @@ def _deleted(org: Org, request: Request) -> Response:
                 {"id": record_id, "deletedDate": f"{moment[:-1]}+0000"}
                 for record_id, moment in rows
             ],
-            "earliestDateAvailable": _json(org.clock() - _RETENTION),
+            "earliestDateAvailable": _json(earliest),
             "latestDateCovered": _json(min(span.end, org.clock())),
         }
     )

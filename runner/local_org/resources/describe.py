@@ -15,6 +15,7 @@ from runner.local_org.http.messages import Request, Response, Route
 from runner.local_org.org import Org
 from runner.local_org.resources.request_parsing import (
     caller,
+    check_unmodified_since,
     header_moment,
     named_sobject,
     version_of,
@@ -128,6 +129,7 @@ def _cached(org: Org, request: Request, answer: dict[str, object]) -> Response:
     changed = org.store.catalog_changed
     tag = f"{zlib.crc32(changed.isoformat().encode()):08x}"
     stamp = {"ETag": f'"{tag}"', "Last-Modified": format_datetime(changed, usegmt=True)}
+    check_unmodified_since(request, changed)
     since = header_moment(request, "if-modified-since")
     if since is not None and changed <= since:
         return Response(304, b"", stamp)

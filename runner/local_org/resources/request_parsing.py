@@ -154,6 +154,29 @@ def _positioned(error: ApiError, body: bytes) -> ApiError:
     return replace(error, message=message, fields=())
 
 
+def check_unmodified_since(request: Request, modified: datetime) -> None:
+    """The condition `If-Unmodified-Since` of a request on what was last modified then.
+
+    Raises:
+        ApiRefusal: 412, it was modified later; 400, a change has a date that is none.
+    """
+    since = header_moment(request, "if-unmodified-since")
+    if since is None and "if-unmodified-since" in request.headers:
+        refuse_condition(request, "If-Unmodified-Since")
+    if since is not None and modified > since:
+        raise ApiRefusal(412, "PRECONDITION_FAILED", "The record was modified after the given date")
+
+
+def refuse_condition(request: Request, name: str) -> None:
+    """An invalid condition refuses changes; other requests are answered without it.
+
+    Raises:
+        ApiRefusal: 400, the request is a change.
+    """
+    if request.method in {"PATCH", "POST"}:
+        raise ApiRefusal(400, "INVALID_INPUT", f"Invalid value of the header {name}")
+
+
 def header_moment(request: Request, name: str) -> datetime | None:
     """The date of a header such as `If-Modified-Since` (RFC 1123); None if absent or invalid."""
     text = request.headers.get(name)

@@ -23,16 +23,19 @@ from runner.local_org.ids import normalise
 from runner.local_org.org import Org
 from runner.local_org.records import RowOutcome, is_key, read, write
 from runner.local_org.records.lookups import Existence, Lookups
+from runner.local_org.records.recycle_bin import purge_due
 from runner.local_org.records.refusals import external_id_missing
 from runner.local_org.records.stored import Stored
 from runner.local_org.records.values import comparable, json_reader
 from runner.local_org.resources.blob_bodies import read_blob, record_of, with_blobs
 from runner.local_org.resources.request_parsing import (
+    check_unmodified_since,
     header_moment,
     json_object,
     named_sobject,
     not_found,
     refusal,
+    refuse_condition,
     version_of,
     wanted_fields,
     write_call,
@@ -40,6 +43,8 @@ from runner.local_org.resources.request_parsing import (
 
 _CREATED_SINCE = 46.0
 _WITH_ETAG = frozenset({"Account"})
+_ETAG = r'(?:W/)?"[^"]*"'
+_ETAGS = re.compile(rf"\s*(?:\*|{_ETAG}(?:\s*,\s*{_ETAG})*)\s*")
 _LIKE_AN_ID = re.compile(r"[A-Za-z0-9]{15}|[A-Za-z0-9]{18}")
 
 
@@ -87,6 +92,7 @@ def _read_by_id(org: Org, request: Request, sobject: SObject, record_id: str | N
         state = _state(org, sobject, record_id)
     if record is None or state is None:
         raise not_found()
+    _check_conditions(request, state)
     since = header_moment(request, "if-modified-since")
     known = since is not None and state.modified <= since
     if known or state.has_tag(request.headers.get("if-none-match", "")):
@@ -141,25 +147,36 @@ def _check_existing(org: Org, request: Request, sobject: SObject, record_id: str
         ApiRefusal: 404, there is no such record or it is deleted; 412, it changed since the given
             date or version.
     """
+    purge_due(org.store, org.clock())
     with org.store.reading() as conn:
         existence = Lookups(conn).existence(sobject, [record_id])[record_id]
     if existence is Existence.BINNED:
         raise ApiRefusal(404, "ENTITY_IS_DELETED", "entity is deleted")
     if existence is Existence.MISSING:
         raise ApiRefusal(404, "INVALID_CROSS_REFERENCE_KEY", "invalid cross reference id")
-    _check_unmodified(org, request, sobject, record_id)
-
-
-def _check_unmodified(org: Org, request: Request, sobject: SObject, record_id: str) -> None:
     state = _state(org, sobject, record_id)
-    if state is None:
+    if state is not None:
+        _check_conditions(request, state)
+
+
+def _check_conditions(request: Request, state: _State) -> None:
+    """The conditions of a request on the version of its record.
+
+    Raises:
+        ApiRefusal: 412, one does not hold; 400, one of a change is invalid.
+    """
+    check_unmodified_since(request, state.modified)
+    if not state.tag:
         return
-    since = header_moment(request, "if-unmodified-since")
-    wanted = request.headers.get("if-match", "*").strip()
-    if since is not None and state.modified > since:
-        raise ApiRefusal(412, "PRECONDITION_FAILED", "The record was modified after the given date")
-    if wanted != "*" and state.tag and not state.has_tag(wanted):
+    wanted, unwanted = (request.headers.get(name, "") for name in ("if-match", "if-none-match"))
+    for name, header in (("If-Match", wanted), ("If-None-Match", unwanted)):
+        if header and _ETAGS.fullmatch(header) is None:
+            refuse_condition(request, name)
+    if wanted and wanted.strip() != "*" and not state.has_tag(wanted):
         raise ApiRefusal(412, "PRECONDITION_FAILED", "The record was modified since it was read")
+    is_change = request.method not in {"GET", "HEAD"}
+    if is_change and unwanted and (unwanted.strip() == "*" or state.has_tag(unwanted)):
+        raise ApiRefusal(412, "PRECONDITION_FAILED", "The record has the given version")
 
 
 def _update(org: Org, request: Request) -> Response:

@@ -18,6 +18,7 @@ from runner.local_org.api_errors import ApiRefusal
 from runner.local_org.catalog.model import SObject
 from runner.local_org.fault_injection.active import FaultRules
 from runner.local_org.org import Org, User
+from runner.local_org.records.recycle_bin import purge_due
 from runner.local_org.soql.conditions import Clock
 from runner.local_org.soql.expressions import AGGREGATES, GROUPING
 from runner.local_org.soql.grouped_query import CountQuery, GroupedQuery, Grouping, count_query
@@ -126,6 +127,8 @@ def prepare(org: Org, text: str, *, user: User, version: float, all_rows: bool =
     """
     statement = Statement(text)
     query = parse(statement)
+    if all_rows:
+        purge_due(org.store, org.clock())
     sobject = org.catalog.sobject(str(query.source.path))
     late = (sobject.name, org.part(FaultRules).late(sobject.name)) if sobject else ("", frozenset())
     context = Context(

@@ -46,3 +46,24 @@ def test_a_span_without_changes_is_empty(rest):
     start = (NOON - timedelta(days=3)).strftime("%Y-%m-%dT%H:%M:%SZ")
     end = (NOON - timedelta(days=2)).strftime("%Y-%m-%dT%H:%M:%SZ")
     assert rest.get(f"/sobjects/Account/updated?start={start}&end={end}").json()["ids"] == []
+
+
+def test_deletions_are_listed_and_kept_in_the_bin_for_fifteen_days(served):
+    moments = [NOON]
+    rest = Rest(served(DECLARED, clock=lambda: moments[-1]).client)
+    gone = rest.create("Account", Name="A")
+    rest.delete(f"/sobjects/Account/{gone}")
+    before = (NOON - timedelta(days=1)).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+    def seen():
+        end = moments[-1].strftime("%Y-%m-%dT%H:%M:%SZ")
+        listed = rest.get(f"/sobjects/Account/deleted?start={before}&end={end}")
+        binned = rest.get("/queryAll?q=SELECT+COUNT()+FROM+Account+WHERE+IsDeleted=true")
+        changed = rest.patch(f"/sobjects/Account/{gone}", {"Name": "B"})
+        found = [each["id"] for each in listed.json()["deletedRecords"]]
+        return found, binned.json()["totalSize"], changed.json()[0]["errorCode"]
+
+    moments.append(NOON + timedelta(days=14))
+    assert seen() == ([gone], 1, "ENTITY_IS_DELETED")
+    moments.append(NOON + timedelta(days=16))
+    assert seen() == ([], 0, "INVALID_CROSS_REFERENCE_KEY")

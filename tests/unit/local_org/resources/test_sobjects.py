@@ -223,6 +223,22 @@ def test_conditions_on_the_moment_of_change(rest):
     assert rest.delete(path, headers={"If-Unmodified-Since": future}).status_code == 204
 
 
+def test_conditions_hold_for_reads_and_descriptions_and_must_be_valid_for_changes(rest):
+    """REST API guide, Conditional Request Headers."""
+    path = f"/sobjects/Account/{rest.create('Account', Name='A')}"
+    tag = rest.get(path).headers["ETag"]
+    past = {"If-Unmodified-Since": "Mon, 01 Jan 2001 00:00:00 GMT"}
+    for read in (path, "/sobjects", "/sobjects/Account/describe"):
+        assert rest.get(read, headers=past).status_code == 412
+    assert rest.get(path, headers={"If-Match": f'"other", {tag}'}).status_code == 200
+    assert rest.get(path, headers={"If-Match": '"other"'}).status_code == 412
+    for header in ({"If-None-Match": tag}, {"If-None-Match": "*"}, {"If-Match": '"other"'}):
+        assert rest.patch(path, {"Name": "B"}, headers=header).status_code == 412
+    for name in ("If-Match", "If-None-Match", "If-Unmodified-Since"):
+        assert rest.patch(path, {"Name": "B"}, headers={name: "soon"}).status_code == 400
+    assert rest.read("Account", path.rsplit("/", 1)[1])["Name"] == "A"
+
+
 def test_the_duplicate_rule_header_saves_in_spite_of_an_alert(rest):
     lead = {"LastName": "A", "Company": "Acme"}
     rest.create("Lead", **lead)
