@@ -73,7 +73,8 @@ def history(
     elif runs:
         echo("\n".join(f"{_line(run)}{_not_notified(run, notified)}" for run in runs))
     else:
-        echo(f"No runs of a job {job!r}." if job else "No runs yet.")
+        where = state.shared.label if state.shared else state.root  # it may be another than meant
+        echo(f"No runs of a job {job!r} in {where}." if job else f"No runs yet in {where}.")
     for each in never_began:
         echo(f"warning: {each.job_file} was not started: {_waits(each)}", err=True)
     if lost is not None:

@@ -34,7 +34,7 @@ def state_at(given: str | Path | None, environ: Mapping[str, str]) -> StateFolde
         JobError: The project's file is wrong.
         StateError: None is named, and this user has no home folder.
     """
-    file = None if given or environ.get(VARIABLE) else project_file()
+    file = None if given or environ.get(VARIABLE, "").strip() else project_file()
     if file is None:
         return user_state_at(given, environ)
     from runner.state.project_file import state_named_in  # noqa: PLC0415 - few have one
@@ -51,7 +51,7 @@ def user_state_at(given: str | Path | None, environ: Mapping[str, str]) -> State
         UsageError: The address of a shared state is wrong.
         StateError: None is named, and this user has no home folder.
     """
-    named = str(given or environ.get(VARIABLE) or "")
+    named = str(given or environ.get(VARIABLE) or "").strip()
     if "://" in named:
         from hashlib import sha256  # noqa: PLC0415 - not every start needs it
 

@@ -29,7 +29,7 @@ def test_it_prints_what_plan_prints_and_writes_nothing(bench, org):
     assert "plan: create 2" in allowed.out
     assert "would stop" not in allowed.out
     assert org.rows("SELECT Name FROM Account") == []
-    assert bench.run("history").out == "No runs yet.\n"
+    assert bench.run("history").out == f"No runs yet in {bench.state}.\n"
 
 
 def test_its_errors_are_those_of_a_plan(bench):

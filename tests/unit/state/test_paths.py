@@ -21,6 +21,13 @@ def test_an_xdg_folder_that_is_empty_or_relative_counts_for_nothing(monkeypatch,
     assert state_at(None, {"XDG_STATE_HOME": xdg}).root == Path("/home/ada/.local/state/sfrunner")
 
 
+def test_blanks_around_a_name_are_not_part_of_it(monkeypatch):
+    """A secret of a CI often ends with a line break."""
+    monkeypatch.setenv("HOME", "/home/ada")
+    assert state_at(None, {"SFRUNNER_STATE": "/srv/state\n"}).root == Path("/srv/state")
+    assert state_at(None, {"SFRUNNER_STATE": " "}).root == Path("/home/ada/.local/state/sfrunner")
+
+
 def test_a_relative_option_is_made_absolute(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert state_at(Path("state"), {}).root == tmp_path / "state"
