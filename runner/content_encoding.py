@@ -15,6 +15,8 @@ ACCEPTED = "gzip"
 _PLAIN = frozenset({"", "identity"})
 _GZIP = frozenset({"gzip", "x-gzip"})
 _GZIP_WINDOW = 16 + zlib.MAX_WBITS
+_MOST_BYTES = 1 << 20
+"""That are decompressed at once: a megabyte of zeros arrives as a kilobyte."""
 
 
 class EncodingError(Exception):
@@ -63,11 +65,13 @@ def _members(chunks: Iterator[bytes], *, may_be_empty: bool) -> Iterator[bytes]:
                 member = zlib.decompressobj(_GZIP_WINDOW) if rest else None
                 continue
             try:
-                yield member.decompress(rest)
+                yield member.decompress(rest, _MOST_BYTES)
+                rest = member.unconsumed_tail
+                while not (rest or member.eof) and (held := member.decompress(b"", _MOST_BYTES)):
+                    yield held
             except zlib.error as error:
                 raise EncodingError(f"is not valid gzip: {error}") from error
-            rest = member.unused_data
             if member.eof:
-                member, ended = None, True
+                rest, member, ended = member.unused_data, None, True
     if member is not None or not ended:
         raise EncodingError("ends in the middle of its gzip stream")

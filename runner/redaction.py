@@ -20,6 +20,9 @@ _LEAST_QUOTED = 3
 _LEAST_IN_BASE64 = 10
 """Characters of base64 that are not mistaken for others by chance."""
 
+# A pattern with an open end is tried at each of its beginnings, and each time as far as the text
+# goes on like it: the numbers keep the time for a text of beginnings alone from growing with the
+# square of its length.
 SHAPES: tuple[tuple[str, str], ...] = (
     ("an access token", r"\b00D[A-Za-z0-9]{12,15}(?:!|%21)[A-Za-z0-9._]{8,}"),
     ("a refresh token", r"\b5Aep861[A-Za-z0-9._=-]{8,}"),
@@ -29,11 +32,11 @@ SHAPES: tuple[tuple[str, str], ...] = (
         # Not the first line alone, as a hint quotes it.
         r"-----BEGIN [A-Z ]*PRIVATE KEY-----(?=(?:\s|\\n)*(?:\w|$)).*?(?:-----END [A-Z ]*-----|$)",
     ),
-    ("a JSON Web Token", r"\beyJ[\w-]{8,}\.eyJ[\w-]{8,}\.[\w-]*"),
+    ("a JSON Web Token", r"\beyJ[\w-]{8,2000}\.eyJ[\w-]{8,9000}\.[\w-]*"),
     (
         # Greedy, because a password may contain @, / and :. Not a host with its port.
         "a password in a URL",
-        r"(?<=://)(?!user:password@|clientId:)[^/\s:@'\"`]*:(?!\d{1,5}(?:[/?#\s]|$))[^\s'\"`]+(?=@)",
+        r"(?<=://)(?!user:password@|clientId:)[^/\s:@'\"`]*:(?!\d{1,5}(?:[/?#\s]|$))[^\s'\"`]{1,2000}(?=@)",
     ),
     ("a password", r"(?:(?<=\bpassword=)|(?<=\bPassword=)|(?<=\bpwd=)|(?<=\bPWD=))[^\s;&'\"`]+"),
 )

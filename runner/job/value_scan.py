@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
+from itertools import islice
 from pathlib import Path
 
 from msgspec.structs import replace
@@ -44,7 +45,10 @@ _NAMED = re.compile(
 )
 _OF_A_KEY = re.compile(r"\s*[A-Za-z0-9+/=]{40,}\s*")
 """A line in the middle of a private key."""
-_TEMPLATE = re.compile(r"\$\{\s*\w[^}\n]*\}|\{\{.*?\}\}", re.DOTALL)
+_TEMPLATE = re.compile(r"\$\{\s*\w[^{}\n]*\}|\{\{(?:(?!\{\{).)*?\}\}", re.DOTALL)
+"""Not past the beginning of another: that would take minutes where none has an end."""
+_MOST_OF_A_VALUE = 20
+"""Placeholders of one value that are told: each is looked for in its lines."""
 _FOR_PEOPLE = frozenset({"description"})
 
 
@@ -134,7 +138,7 @@ def placeholders(values: Plain, origin: Origin, path: Location = ()) -> Iterator
             yield from placeholders(value, origin, (*path, index))
     elif isinstance(values, str):
         severity = Severity.WARNING if "fields" in path else Severity.ERROR
-        for at in _TEMPLATE.finditer(values):
+        for at in islice(_TEMPLATE.finditer(values), _MOST_OF_A_VALUE):
             message = f"`{at[0].splitlines()[0][:60]}` is not replaced: a job has no placeholders"
             found = origin.diagnose(
                 path, _PLACEHOLDER, message, help=_instead_of_one(path), severity=severity

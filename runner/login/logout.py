@@ -12,7 +12,7 @@ from typing import Protocol
 from msgspec import Struct
 
 from runner.credentials import JwtBearer, Token
-from runner.errors import TransportError
+from runner.errors import OrgError, UsageError
 from runner.salesforce.auth import oauth
 from runner.salesforce.http.error_bodies import error_of
 from runner.salesforce.http.hosts import origin_of
@@ -90,11 +90,11 @@ def sign_out(transport: Transport, token: Token) -> Revoked:
 
     Both: without a refresh token nothing else ends the access token.
     """
-    login_url = origin_of(token.login_url or token.instance_url)
     for secret in filter(None, (token.refresh_token, token.access_token)):
         try:
+            login_url = origin_of(token.login_url or token.instance_url)
             response = transport.send(oauth.revoke(login_url, secret))
-        except TransportError as error:
+        except (OrgError, UsageError) as error:  # no answer, or no host that may have it
             return Revoked(error.message)
         # 400 is the answer for a token that is no longer valid.
         if not response.ok and response.status != HTTPStatus.BAD_REQUEST:

@@ -1,6 +1,8 @@
 import ast
 import html
 import json
+import subprocess
+import sys
 from base64 import b64encode, encodebytes, urlsafe_b64encode
 from pathlib import Path
 from urllib.parse import quote
@@ -50,6 +52,17 @@ def test_a_secret_is_masked_inside_a_dump_in_base64(encode, place, wrap):
         inner = b64encode(b"0" * offset + b"canary").decode()[2:-2]
         assert inner not in clean, clean
     assert "***" in clean
+
+
+def test_a_long_text_of_beginnings_is_searched_in_time_that_grows_with_its_length():
+    """With the square of it these would take minutes of CPU; the limit ends that."""
+    code = (
+        "import resource; resource.setrlimit(resource.RLIMIT_CPU, (15, 15));"
+        "from runner.redaction import redacted;"
+        "texts = [each * 20_000 for each in ('://a:bc', 'eyJabcdefgh-', '-----BEGIN ', '://a')];"
+        "assert [redacted(each, shapes=True) for each in texts] == texts"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
 
 
 def test_text_in_base64_without_the_secret_is_left_alone():

@@ -11,7 +11,7 @@ import os
 import shlex
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from urllib.parse import unquote, urlsplit
+from urllib.parse import urlsplit
 
 from msgspec.structs import replace
 
@@ -36,8 +36,10 @@ MissingLibrary = Callable[[], tuple[str, str] | None]
 
 _Found = tuple[str, str, str, str]
 """Key, code, message, help."""
-_LOCAL_SCHEMES = frozenset(("file", "local"))
+_LOCAL_SCHEMES = frozenset(("file", "local", "asynclocal"))
 """Schemes of URLs that name files on this machine."""
+_INSIDE = "::"
+"""Between the parts of a URL of one file system in another: `zip://rows.csv::file:///out.zip`."""
 
 
 def environment(job: PartialJob) -> Iterator[Diagnostic]:
@@ -189,6 +191,7 @@ def outside_folder(job: PartialJob) -> Iterator[Diagnostic]:
         yield from secrets_outside(
             job.connection, job.connection_origin, job.connection_path, job.folder, job.permissions
         )
+    yield from _nested_targets(job)
     for at, place in _written_paths(job):
         if not job.permissions.covers(place, job.folder):
             yield _outside(job.origin, at, place, job.folder)
@@ -253,8 +256,26 @@ def _local_path(target: Target) -> Path | None:
         return None
     if target.url is None:
         return target.path
-    parts = urlsplit(target.url)
-    return Path(unquote(parts.netloc + parts.path)) if parts.scheme in _LOCAL_SCHEMES else None
+    scheme, _, rest = target.url.partition("://")
+    # As fsspec reads it: nothing is unquoted, and ? and # belong to the path.
+    return Path(rest).expanduser() if scheme.lower() in _LOCAL_SCHEMES else None
+
+
+def _nested_targets(job: PartialJob) -> Iterator[Diagnostic]:
+    """Targets within another file system, which decides what file of this machine is written."""
+    for query in job.queries:
+        for path, target in query_targets(query):
+            url = target.url if isinstance(target, FileTarget) else None
+            if url is None or _INSIDE not in url:
+                continue
+            parts = [each.partition("://") for each in url.split(_INSIDE)]
+            if any(not rest or scheme.lower() in _LOCAL_SCHEMES for scheme, _, rest in parts):
+                yield job.origin.diagnose(
+                    file_path(path, job),
+                    "job/outside-folder",
+                    f"it cannot be told which file on this machine `{_INSIDE}` leads to",
+                    help="write to a file by its path, or to an object store by its own address",
+                )
 
 
 def _outside(origin: Origin, at: Location, place: Path, home: Path) -> Diagnostic:

@@ -1,7 +1,8 @@
 """The authorize page: log in, then approve or deny; works without JavaScript.
 
 Its buttons have the ids `login`, `approve` and `deny`. A request with a wrong app or callback
-is never sent to the callback: the page shows the error, as at Salesforce.
+is never sent to the callback: the page shows the error, as at Salesforce. As nobody is asked for a
+password, pages of another origin cannot press its buttons.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from runner.local_org.oauth.refusal import OAuthRefusal, wrong_callback
 from runner.local_org.oauth.users import user_named
 from runner.local_org.org import Org
 from runner.local_org.pages import page
+from runner.local_org.resources.admin import guarded
 
 _PATH = "/services/oauth2/authorize"
 
@@ -142,6 +144,6 @@ def _error_page(refusal: OAuthRefusal) -> Response:
 
 
 ROUTES = (
-    Route("GET", _PATH, _authorize, versioned=False, signed_in=False),
-    Route("POST", _PATH, _authorize, versioned=False, signed_in=False),
+    Route("GET", _PATH, guarded(_authorize), versioned=False, signed_in=False),
+    Route("POST", _PATH, guarded(_authorize), versioned=False, signed_in=False),
 )

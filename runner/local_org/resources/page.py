@@ -1,7 +1,7 @@
 """The pages at `/`: the org's contents and activity, for a browser.
 
-Rendered on the server; works without JavaScript. Knows the templates; `pages/contents.py` reads
-what they show.
+Rendered on the server; works without JavaScript. Pages of another origin cannot read them. Knows
+the templates; `pages/contents.py` reads what they show.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from runner.local_org.http.messages import Request, Response, Route
 from runner.local_org.org import Org
 from runner.local_org.pages import ICON, contents, page
 from runner.local_org.pages.jobs import job_lines, job_page
-from runner.local_org.resources.admin import check_origin, reset
+from runner.local_org.resources.admin import guarded, reset
 from runner.local_org.seeding import seeds_of
 from runner.local_org.usage import ApiUsage
 
@@ -100,8 +100,7 @@ def _ask_reset(org: Org, _request: Request) -> Response:
     return page("reset", org=org, records=records, seeds=seeds_of(org))
 
 
-def _reset(org: Org, request: Request) -> Response:
-    check_origin(request)
+def _reset(org: Org, _request: Request) -> Response:
     reset(org)
     return _back()
 
@@ -111,7 +110,6 @@ def _icon(_org: Org, _request: Request) -> Response:
 
 
 def _add_fault(org: Org, request: Request) -> Response:
-    check_origin(request)
     form = parse_qs(request.body.decode())
     members: dict[str, object] = {name: values[0].strip() for name, values in form.items()}
     for name in ("times", "status"):
@@ -128,7 +126,6 @@ def _add_fault(org: Org, request: Request) -> Response:
 
 
 def _remove_fault(org: Org, request: Request) -> Response:
-    check_origin(request)
     number = request.params.get("number")
     org.part(FaultRules).remove(int(number) if number else None)
     return _back()
@@ -139,7 +136,7 @@ def _back() -> Response:
 
 
 ROUTES = tuple(
-    Route(method, path, endpoint, versioned=False, signed_in=False)
+    Route(method, path, guarded(endpoint), versioned=False, signed_in=False)
     for method, path, endpoint in (
         ("GET", "/", _overview),
         ("GET", "/requests", _requests),

@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
 
+from runner.tables.staging.nesting import MOST_LEVELS, TOO_DEEP, is_too_deep
+
 if TYPE_CHECKING:
     from runner.tables import duckdb
 
@@ -63,6 +65,7 @@ _PLAIN = """
 _PLAIN_FUNCTIONS = frozenset(_PLAIN.split())
 _JOINING = frozenset({"||", "+", "-", "*", "/"})
 _COMPARING = frozenset({"=", "<>", "<", ">", "<=", ">="})
+_MOST_PLAIN_LEVELS = 100
 
 
 class Expression(Struct, frozen=True):
@@ -86,6 +89,13 @@ def problem_of(expression: str) -> str | None:
 
 def problem_by_syntax_tree(expression: str) -> str | None:
     """Like `problem_of`, decided by DuckDB whether the expression is plain or not."""
+    try:
+        return TOO_DEEP if is_too_deep(expression) else _problem(expression)
+    except RecursionError:  # of what DuckDB counts as fewer levels
+        return TOO_DEEP
+
+
+def _problem(expression: str) -> str | None:
     if not expression.strip():
         return "the expression is empty"
     if _TEXT_WITHOUT_QUOTES.fullmatch(expression.strip()):
@@ -109,9 +119,16 @@ def _problem_of_one(chosen: dict[str, Any]) -> str | None:
 
 def problem_of_select(statement: str) -> str | None:
     """Say why SQL is not a single SELECT; None if it is."""
+    try:
+        return TOO_DEEP if is_too_deep(statement) else _problem_of_select(statement)
+    except RecursionError:
+        return TOO_DEEP
+
+
+def _problem_of_select(statement: str) -> str | None:
     tree = _syntax_tree(statement)
     if tree.get("error"):
-        message = str(tree["error_message"]).splitlines()[0]
+        message = _first_line(tree)
         return "only SELECT is possible here" if message.startswith("Only SELECT") else message
     if len(tree["statements"]) != 1:
         return "write a single statement"
@@ -224,10 +241,15 @@ def _nodes(tree: object) -> Iterator[dict[str, Any]]:
 
 
 def _syntax_problem(tree: dict[str, Any], expression: str) -> str:
-    message = str(tree["error_message"]).splitlines()[0]
+    message = _first_line(tree)
     if 'near ")"' in message and ")" not in expression:
         return "syntax error at the end of the expression"
     return message
+
+
+def _first_line(tree: dict[str, Any]) -> str:
+    message = str(tree["error_message"]).splitlines()[0]
+    return TOO_DEEP if message.startswith("Max expression depth") else message
 
 
 def _enclosed(expression: str) -> dict[str, Any]:
@@ -276,7 +298,9 @@ def _catalogue() -> tuple[tuple[str, str, str | None], ...]:
 def _parser() -> duckdb.DuckDBPyConnection:
     from runner.tables import duckdb
 
-    return duckdb.connect(":memory:", config={"threads": "1"})
+    parser = duckdb.connect(":memory:", config={"threads": "1"})
+    parser.execute(f"SET GLOBAL max_expression_depth = {MOST_LEVELS}")
+    return parser
 
 
 def tokens(expression: str) -> list[tuple[str, str, str]] | None:
@@ -299,6 +323,7 @@ class _PlainReader:
     def __init__(self, tokens: list[tuple[str, str, str]]) -> None:
         self._tokens = tokens
         self._place = 0
+        self._levels = 0
         self.columns: list[str] = []
         """Those that were read, as written."""
 
@@ -307,12 +332,15 @@ class _PlainReader:
         return self._place == len(self._tokens)
 
     def value(self) -> bool:
-        if not self._operand():
-            return False
-        while self._sign(_JOINING):
+        before = self._levels
+        while self._levels < _MOST_PLAIN_LEVELS:
+            self._levels += 1  # each operand after a sign is one level deeper in SQL's tree
             if not self._operand():
                 return False
-        return True
+            if not self._sign(_JOINING):
+                self._levels = before
+                return True
+        return False
 
     def _operand(self) -> bool:
         kind, text, written = self._next()

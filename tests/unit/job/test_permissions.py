@@ -42,20 +42,43 @@ REFUSED = ["job/outside-folder"]
         "{folder: ../rows, format: csv}",
         "file:///var/a.csv",
         "local:///var/a.csv",
+        "FILE:///var/a.csv",
+        "file://~/a.csv",
+        "file://HOME/x?/../../a.csv",
+        "file://HOME/x#/../../a.csv",
+        "file://HOME/li%6Ek/a.csv",
+        "dir://../a.csv::file://HOME",
+        "zip://a.csv::/var/a.zip",
+        "zip://a.csv::simplecache::local://HOME/a.zip",
         "link/a.csv",
         "linked.csv",
     ],
 )
 def test_a_target_elsewhere_is_refused(write, tmp_path, target):
-    file = write(QUERY.replace("TARGET", target))
+    named = target.replace("HOME", str(tmp_path / "jobs"))
+    place = named if "{" in named else f"{{file: '{named}', format: csv}}"
+    file = write(QUERY.replace("TARGET", place))
     (file.parent / "link").symlink_to(tmp_path)
+    (file.parent / "li%6Ek").symlink_to(tmp_path)
     (file.parent / "linked.csv").symlink_to(tmp_path / "rows.csv")
     assert codes(file) == REFUSED
 
 
-@pytest.mark.parametrize("target", ["a.csv", "out/x/../a.csv", "'-'", "s3://bucket/a.csv"])
-def test_a_target_within_the_folder_or_no_file_of_this_machine_is_not(write, target):
-    assert codes(write(QUERY.replace("TARGET", target))) == []
+@pytest.mark.parametrize(
+    "target",
+    [
+        "a.csv",
+        "out/x/../a.csv",
+        "-",
+        "s3://bucket/a.csv",
+        "file://HOME/a%20b?.csv",
+        "zip://a.csv::s3://bucket/a.zip",
+    ],
+)
+def test_a_target_within_the_folder_or_no_file_of_this_machine_is_not(write, tmp_path, target):
+    named = target.replace("HOME", str(tmp_path / "jobs"))
+    file = write(QUERY.replace("TARGET", f"{{file: '{named}', format: csv}}"))
+    assert codes(file) == []
 
 
 def test_results_elsewhere_are_refused_and_told_at_their_place(write, tmp_path):

@@ -84,3 +84,12 @@ def test_the_apps_of_an_org_file_have_pretend_secrets(tmp_path):
     assert (
         load_checked(tmp_path / "org.yaml", "org").values["apps"][0]["client_secret"] == "pretend"
     )
+
+
+@pytest.mark.parametrize("unit", ["{", "{{a", "${a", "{{a}}", "${a}"])
+def test_many_placeholders_are_not_each_looked_for(tmp_path, unit):
+    file = tmp_path / "job.yaml"
+    name = unit * (200_000 // len(unit))
+    file.write_text(f'version: 1\nconnection: {{environment: local}}\nname: "{name}"\ntasks: []\n')
+    codes = [each.code for each in check_job(file)[1]]
+    assert codes.count("job/placeholder") == (20 if "}" in unit else 0)

@@ -195,3 +195,10 @@ def test_a_wrong_fault_is_told_on_the_page(org):
 def test_a_page_of_another_origin_cannot_press_the_buttons(org, path):
     answer = org.client.post(path, headers={"Origin": "http://evil.example"})
     assert answer.status_code == 403
+
+
+@pytest.mark.parametrize("path", ["/", "/objects/Account", "/requests", "/jobs"])
+def test_a_page_under_a_name_that_only_leads_here_shows_nothing(org, path):
+    answer = org.client.get(path, headers={"Host": "elsewhere.example:80"})
+    assert answer.status_code == 403
+    assert "Account" not in answer.text

@@ -1,4 +1,6 @@
 import socket
+from contextlib import suppress
+from threading import Thread
 
 import pytest
 
@@ -78,6 +80,42 @@ def test_an_org_that_does_not_answer_as_one_leaves_something_to_do(store, org, t
     assert "Maintenance" in signed_out.revoked.problem
     assert signed_out.remaining
     assert not store.path.exists()
+
+
+@pytest.fixture
+def refusing_proxy(monkeypatch):
+    """A proxy that connects to nothing."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def refuse():
+            with suppress(OSError), server.accept()[0] as link:
+                link.recv(1 << 16)
+                link.sendall(b"HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n")
+
+        Thread(target=refuse, daemon=True).start()
+        monkeypatch.setenv("HTTPS_PROXY", f"http://127.0.0.1:{server.getsockname()[1]}")
+        monkeypatch.delenv("NO_PROXY", raising=False)
+        monkeypatch.delenv("no_proxy", raising=False)
+        yield
+        server.shutdown(socket.SHUT_RDWR)
+
+
+@pytest.mark.usefixtures("refusing_proxy")
+@pytest.mark.parametrize(
+    ("url", "words"),
+    [
+        ("https://login.elsewhere.example", "not a Salesforce host"),
+        ("http://acme.my.salesforce.com", "not the URL of an org"),
+        ("https://acme.my.salesforce.com", "The proxy does not connect"),
+    ],
+)
+def test_a_token_that_cannot_be_sent_is_deleted_too(tmp_path, transport, url, words):
+    store = TokenFile(tmp_path / "acme.json", login_command="runner login job.yaml")
+    store.save(token_at(url))
+    signed_out = log_out(store, transport)
+    assert not store.path.exists()
+    assert words in signed_out.revoked.problem
+    assert url in signed_out.remaining
 
 
 def test_nothing_to_sign_out_of_is_told(tmp_path, transport):

@@ -188,3 +188,14 @@ def test_an_app_may_insist_on_pkce(served, login, tmp_path):
     login.url = served({"version": 1, "apps": [app]}, folder=tmp_path / "pkce").server.url
     answer = login.told(login.authorize(code_challenge="", code_challenge_method=""))
     assert answer["error_description"] == "missing required code challenge"
+
+
+@pytest.mark.parametrize(
+    "headers", [{"Origin": "https://elsewhere.example"}, {"Host": "elsewhere.example"}]
+)
+def test_a_page_of_another_origin_cannot_approve(login, headers):
+    query = {"response_type": "code", "client_id": login.client_id, "redirect_uri": CALLBACK}
+    form = {"step": "approve", "username": "admin@local.example"}
+    url = f"{login.url}/services/oauth2/authorize"
+    assert httpx.post(url, params=query, data=form).status_code == 302
+    assert httpx.post(url, params=query, data=form, headers=headers).status_code == 403

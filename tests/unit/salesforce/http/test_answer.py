@@ -64,6 +64,14 @@ def test_a_packed_answer_that_is_cut_anywhere_is_refused(content):
     assert taken == ([b"Id"] if content.endswith(PACKED) and b"Length" not in content else [])
 
 
+def test_a_small_answer_is_not_a_large_piece():
+    zeros = bytes(1 << 20)
+    packed = gzip.compress(zeros * 8) + gzip.compress(b"end")
+    pieces = list(decode_body(iter([packed, b"\0\0"]), "gzip"))
+    assert max(map(len, pieces)) <= len(zeros)
+    assert b"".join(pieces) == zeros * 8 + b"end"
+
+
 def test_a_body_without_a_length_ends_with_the_connection():
     head, body, ends = read(b"HTTP/1.0 200 OK\r\n\r\nhello")
     assert (body, ends, head.keeps_alive) == (b"hello", False, False)

@@ -1,6 +1,11 @@
 import pytest
 
-from runner.tables.staging.expressions import parse, problem_by_syntax_tree
+from runner.tables.staging.expressions import (
+    parse,
+    problem_by_syntax_tree,
+    problem_of,
+    problem_of_select,
+)
 
 
 @pytest.mark.parametrize(
@@ -73,3 +78,46 @@ def test_columns_are_listed_once_in_order():
     assert parse("list_transform([x], lambda X: x) || x").columns == ("x",)
     assert parse("[t for t in string_split(a, ',') if t <> b]").columns == ("a", "b")
     assert parse("a -> '$.b'").columns == ("a",)
+
+
+DEEP = 50_000
+
+
+@pytest.mark.parametrize(
+    "expression",
+    [
+        "(" * DEEP + "a" + ")" * DEEP,
+        "upper(" * DEEP + "a" + ")" * DEEP,
+        "md5(" * 300 + "a" + ")" * 300,
+        "CASE WHEN a = a THEN " * 500 + "a" + " END" * 500,
+        "a || '('" + " || a" * 1_000,
+        "(" * DEEP,
+        "-\n" * DEEP,
+        "'(' || " + "[" * DEEP,
+    ],
+    ids=["brackets", "functions", "md5", "case", "joined", "open", "signs", "quoted"],
+)
+def test_a_deep_expression_is_refused_at_once(expression):
+    assert problem_of(expression) == "it is nested more than 200 levels deep"
+
+
+@pytest.mark.parametrize(
+    "expression",
+    [
+        "upper(" * 150 + "a" + ")" * 150,
+        f"'{'(' * 500}' || a",
+        f"a /* {'(' * 500} */",
+        "a" + " || a" * 150,
+        "CASE a " + "WHEN 'x' THEN '(-' " * 500 + "END",
+        "coalesce(" + "(a), " * 500 + "-1)",
+    ],
+    ids=["functions", "quoted", "comment", "joined", "branches", "arguments"],
+)
+def test_a_long_expression_is_not_a_deep_one(expression):
+    assert problem_of(expression) is None
+    assert parse(expression).columns == ("a",)
+
+
+def test_a_deep_select_is_refused_at_once():
+    for deep in ("(" * DEEP, "(SELECT " * 300 + "1" + ")" * 300):
+        assert problem_of_select(f"SELECT {deep}") == "it is nested more than 200 levels deep"
