@@ -48,7 +48,7 @@ _OF_A_KEY = re.compile(r"\s*[A-Za-z0-9+/=]{40,}\s*")
 _TEMPLATE = re.compile(r"\$\{\s*\w[^{}\n]*\}|\{\{(?:(?!\{\{).)*?\}\}", re.DOTALL)
 """Not past the beginning of another: that would take minutes where none has an end."""
 _MOST_OF_A_VALUE = 20
-"""Placeholders of one value that are told: each is looked for in its lines."""
+"""Placeholders of one value that are reported: each is looked for in its lines."""
 _FOR_PEOPLE = frozenset({"description"})
 
 
