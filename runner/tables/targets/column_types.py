@@ -6,7 +6,7 @@ describes, so a column is as wide as its widest value. Knows nothing of targets.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
@@ -96,20 +96,30 @@ def widen(
     numbers = [each for each in columns if each.kind is FieldKind.NUMBER]
     if not numbers:
         return tuple(columns)
-    cells = [_plain(name(each.name)) for each in numbers]
+    widths = _widths(database, rows, {each.name: name(each.name) for each in numbers})
+    # Only few numbers have an exponent, and what writes them without takes long to plan.
+    plain = {column: _plain(name(column)) for column, found in widths.items() if found[2]}
+    if plain:
+        widths |= _widths(database, rows, plain)
+    wider = {each.name: _widen_column(each, *widths[each.name][:2]) for each in numbers}
+    return tuple(wider.get(each.name, each) for each in columns)
+
+
+def _widths(
+    database: Database, rows: Path, cells: Mapping[str, str]
+) -> dict[str, tuple[int, int, bool]]:
+    """Most digits of columns, before and after the point, and whether there is an exponent."""
     widths = ", ".join(
         f"max(strlen(ltrim(split_part({cell}, '.', 1), '-'))),"
-        f" max(strlen(rtrim(split_part({cell}, '.', 2), '0')))"
-        for cell in cells
+        f" max(strlen(rtrim(split_part({cell}, '.', 2), '0'))),"
+        f" bool_or(contains(upper({cell}), 'E'))"
+        for cell in cells.values()
     )
     found = with_query_rows(
         rows, lambda read: database.connection.execute(f"SELECT {widths} FROM {read}").fetchall()
     )[0]
-    wider = {
-        each.name: _widen_column(each, found[2 * at] or 1, found[2 * at + 1] or 0)
-        for at, each in enumerate(numbers)
-    }
-    return tuple(wider.get(each.name, each) for each in columns)
+    each = zip(cells, found[::3], found[1::3], found[2::3], strict=True)
+    return {column: (whole or 1, part or 0, bool(has)) for column, whole, part, has in each}
 
 
 def _widen_column(column: TypedColumn, whole: int, decimals: int) -> TypedColumn:
