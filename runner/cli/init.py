@@ -27,9 +27,10 @@ def init(
     from runner.job.schema.files import schema_text
     from runner.job.template import TEST, job_template
 
+    _check_name(file)
     if file.exists():
         raise UsageError(f"{file} already exists.", hint="Choose another file name.")
-    test = file.with_name(f"{file.stem}.test{file.suffix or '.yaml'}")
+    test = file.with_name(f"{file.stem}.test{file.suffix}")
     texts = {file: job_template(file.stem), test: TEST}
     texts |= {file.parent / f"{name}.schema.json": schema_text(name) for name in ("job", "test")}
     lock = find_lock(file)
@@ -48,3 +49,24 @@ def init(
     echo(f"Wrote {file}, {test.name} and their schemas for completion in editors.")
     check, try_it = (command_for(file, verb, target=None) for verb in ("validate", "test"))
     echo(f"Next: edit {file}, then `{check}` and `{try_it}`.")
+
+
+def _check_name(file: Path) -> None:
+    """Refuse a name that no folder of jobs would be searched for, or that a test has.
+
+    Raises:
+        UsageError: It is one.
+    """
+    from runner.job.job_tests import SUFFIXES
+
+    if file.name.endswith(SUFFIXES):
+        job = file.with_name(file.name.replace(".test.", "."))
+        raise UsageError(
+            f"{file} would be a test, and its job is {job}.",
+            hint=f"`{command_for(job, 'init', target=None)}` writes both.",
+        )
+    if file.suffix.lower() not in {".yaml", ".yml"} and not file.exists():
+        raise UsageError(
+            f"{file} does not end in .yaml, so it would not be found as a job of its folder.",
+            hint=f"`{command_for(f'{file}.yaml', 'init', target=None)}`",
+        )

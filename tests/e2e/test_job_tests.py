@@ -165,6 +165,10 @@ def test_a_folder_without_tests_and_a_file_that_is_not_there_are_usage_errors(be
 
 
 def test_the_test_that_init_writes_passes_and_is_not_overwritten(bench):
+    for name, meant in (("jobs/accounts", "jobs/accounts.yaml"), ("a.test.yaml", "a.yaml")):
+        refused = bench.run("init", name)
+        assert (refused.code, refused.out) == (2, "")
+        assert f"`runner init {meant}`" in refused.err
     assert bench.run("init", "jobs/accounts.yaml").code == 0
     ended = bench.run("test", "jobs/accounts.yaml")
     assert ended.code == 0, ended.out + ended.err
