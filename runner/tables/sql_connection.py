@@ -209,6 +209,9 @@ def url_of(reference: SecretReference, kind: type[RunnerError]) -> str:
 
 
 def _engine(sqlalchemy: ModuleType, url: str, kind: type[RunnerError]) -> Engine:
+    place = url.partition("://")[2].partition("/")[0].partition("?")[0]
+    if place.count("@") > 1:  # the rest of a password would be the host, which errors name
+        raise _not_a_url(kind)
     try:
         engine: Engine = sqlalchemy.create_engine(url, poolclass=sqlalchemy.pool.NullPool)
     except ImportError as error:
@@ -230,12 +233,17 @@ def _engine(sqlalchemy: ModuleType, url: str, kind: type[RunnerError]) -> Engine
             f"{dialect.capitalize()} needs its SQLAlchemy dialect, which is not installed.",
             hint=f"Install it: pip install 'sfrunner[{dialect}]'",
         ) from None
-    except sqlalchemy.exc.SQLAlchemyError:
-        raise kind(
-            "The database URL is not a valid SQLAlchemy URL.",
-            hint="Write one such as postgresql+psycopg://user:password@host/name.",
-        ) from None
+    except (sqlalchemy.exc.SQLAlchemyError, ValueError):  # of a port that is no number
+        raise _not_a_url(kind) from None
     return engine
+
+
+def _not_a_url(kind: type[RunnerError]) -> RunnerError:
+    return kind(
+        "The database URL is not a valid SQLAlchemy URL.",
+        hint="Write one such as postgresql+psycopg://user:password@host/name; in a password, `@` "
+        "is %40, `/` is %2F and `:` is %3A.",
+    )
 
 
 _NO_ROOM = ("disk is full", "disk i/o error", "no space left")

@@ -19,6 +19,7 @@ Pages of another origin cannot call these: browsers send the origin.
 from __future__ import annotations
 
 from datetime import timedelta
+from functools import wraps
 from urllib.parse import urlsplit
 
 from msgspec.structs import asdict
@@ -144,6 +145,7 @@ def _clock(org: Org, _request: Request) -> Response:
 def guarded(endpoint: Endpoint) -> Endpoint:
     """An endpoint that pages of another origin cannot call."""
 
+    @wraps(endpoint)
     def answer(org: Org, request: Request) -> Response:
         check_origin(request)
         return endpoint(org, request)

@@ -109,6 +109,18 @@ def test_rows_of_a_database_are_written_as_fields_expect_them(sqlite, tmp_path):
             "It must be like",
         ),
         ("no url", "SELECT 1", "is not a valid SQLAlchemy URL", "Write one such as"),
+        (
+            "postgresql+psycopg://u:pass@word:word@127.0.0.1/x",
+            "SELECT 1",
+            "is not a valid SQLAlchemy URL",
+            "`@` is %40",
+        ),
+        (
+            "postgresql+psycopg://u:pass@word.invalid@127.0.0.1/x",
+            "SELECT 1",
+            "is not a valid SQLAlchemy URL",
+            "`@` is %40",
+        ),
         ("sqlite://", "SELEKT 1", 'near "SELEKT": syntax error', ""),
         (
             "sqlite:////nowhere/at/all.db",
