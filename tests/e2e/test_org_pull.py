@@ -318,7 +318,7 @@ def test_validate_says_once_how_to_compare_jobs_with_a_real_org(bench):
     jobs = [bench.job(JOB, name=name, connection=live) for name in ("one.yaml", "two.yaml")]
     one = bench.run("validate", jobs[0])
     assert (one.code, one.err.count("note:")) == (0, 1)
-    assert f"After `runner org pull {jobs[0]}`, validate does it" in one.err
+    assert f"Run `runner org pull {jobs[0]}` once" in one.err
     assert bench.run("validate", *jobs).err.count("note:") == 1
     assert bench.run("validate", *jobs, "-q").err == ""
     assert bench.run("validate", *jobs, "-o", "json").err == ""
