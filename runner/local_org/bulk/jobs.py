@@ -21,6 +21,8 @@ from runner.local_org.org import Org
 from runner.local_org.store import reserve
 
 RETENTION = timedelta(days=7)
+MOST_OPEN = timedelta(hours=24)
+"""After that a job takes no more content."""
 DELIMITERS = {
     "COMMA": ",",
     "BACKQUOTE": "`",
@@ -107,6 +109,7 @@ class Jobs:
 
     def create(self, kind: JobKind, draft: Job) -> Job:
         """Save a new job under a new Id."""
+        self._delete_old()
         now = self._org.clock().isoformat()
         with self._org.store.writing() as conn:
             job_id = make_id(_KEY_PREFIX, reserve(conn, "_jobs", 1) + 1)
@@ -121,7 +124,8 @@ class Jobs:
         """A job by its 15- or 18-character Id; None if it does not exist (any more)."""
         with self._org.store.reading() as conn:
             row = conn.execute(
-                'SELECT body FROM "_jobs" WHERE id = ?', (normalise(job_id),)
+                'SELECT body FROM "_jobs" WHERE id = ? AND made >= ?',
+                (normalise(job_id), self._oldest()),
             ).fetchone()
         return _unpacked(row[0]) if row else None
 
@@ -136,12 +140,17 @@ class Jobs:
             raise ApiRefusal(404, "NOT_FOUND", "The requested resource does not exist")
         return job
 
+    def takes_data(self, job: Job) -> bool:
+        """Whether it is young enough for an upload."""
+        return job.made >= (self._org.clock() - MOST_OPEN).isoformat()
+
     def page(self, kind: JobKind, start: int, most: int) -> list[Job]:
         """Jobs of one kind, oldest first."""
         with self._org.store.reading() as conn:
             rows = conn.execute(
-                'SELECT body FROM "_jobs" WHERE kind = ? ORDER BY made, id LIMIT ? OFFSET ?',
-                (kind, most, start),
+                'SELECT body FROM "_jobs" WHERE kind = ? AND made >= ? ORDER BY made, id '
+                "LIMIT ? OFFSET ?",
+                (kind, self._oldest(), most, start),
             ).fetchall()
         return [_unpacked(row[0]) for row in rows]
 
@@ -191,10 +200,15 @@ class Jobs:
         """The folder of a job's files."""
         return self._org.store.folder / "jobs" / job.id
 
+    def _oldest(self) -> str:
+        """When the oldest job that is kept was made."""
+        return (self._org.clock() - RETENTION).isoformat()
+
     def _delete_old(self) -> None:
-        limit = (self._org.clock() - RETENTION).isoformat()
         with self._org.store.reading() as conn:
-            rows = conn.execute('SELECT body FROM "_jobs" WHERE made < ?', (limit,)).fetchall()
+            rows = conn.execute(
+                'SELECT body FROM "_jobs" WHERE made < ?', (self._oldest(),)
+            ).fetchall()
         for row in rows:
             self.delete(_unpacked(row[0]))
 

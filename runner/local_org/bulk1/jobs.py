@@ -13,6 +13,7 @@ import msgspec
 from msgspec import Struct
 from msgspec.structs import replace
 
+from runner.local_org.bulk.jobs import MOST_OPEN, RETENTION
 from runner.local_org.ids import make_id, normalise
 from runner.local_org.org import Org
 from runner.local_org.store import reserve
@@ -129,7 +130,17 @@ class Bulk1Jobs:
             row = conn.execute(
                 'SELECT body FROM "_classic_jobs" WHERE id = ?', (normalise(job_id),)
             ).fetchone()
-        return _unpacked(row[0]) if row else None
+        job = _unpacked(row[0]) if row else None
+        return job if job is not None and self._is_kept(job) else None
+
+    def takes_batches(self, job: Bulk1Job) -> bool:
+        """Whether it is young enough for new batches."""
+        return job.made >= (self._org.clock() - MOST_OPEN).isoformat()
+
+    def _is_kept(self, job: Bulk1Job) -> bool:
+        """Whether it, or its youngest batch, is not older than seven days."""
+        oldest = (self._org.clock() - RETENTION).isoformat()
+        return max([job.made, *(each.made for each in self.batches(job.id))]) >= oldest
 
     def recent(self, most: int) -> list[Bulk1Job]:
         """The latest jobs, newest first."""

@@ -115,6 +115,8 @@ def _create(call: _Bulk1Request) -> Response:
         raise Bulk1Refusal("InvalidEntity", f"Entity '{named}' is not supported by the Bulk API.")
     if operation == "hardDelete" and not call.org.settings.hard_delete_allowed:
         raise Bulk1Refusal("FeatureNotEnabled", "hardDelete needs Bulk API Hard Delete")
+    if operation != "upsert" and members.get("externalIdFieldName"):
+        raise Bulk1Refusal("InvalidJob", "External ID can be specified only for upsert")
     job = call.jobs.create(
         Bulk1Job(
             id="",
@@ -162,7 +164,10 @@ def _info(call: _Bulk1Request) -> Response:
 
 
 def _change(call: _Bulk1Request) -> Response:
-    job, wanted = call.job, _members(call.request).get("state")
+    members = _members(call.request)
+    job, wanted = call.job, members.get("state")
+    if "operation" in members or "object" in members:
+        raise Bulk1Refusal("InvalidJob", "Only the state of a job can be changed")
     if wanted not in {Bulk1JobState.CLOSED, Bulk1JobState.ABORTED}:
         raise Bulk1Refusal("InvalidJobState", f"A job cannot be put in the state {wanted}")
     if job.state is not Bulk1JobState.OPEN and wanted != job.state:
@@ -174,6 +179,8 @@ def _add(call: _Bulk1Request) -> Response:
     job = call.job
     if job.state is not Bulk1JobState.OPEN:
         raise Bulk1Refusal("InvalidJobState", f"Job is {job.state}: it accepts no batches")
+    if not call.jobs.takes_batches(job):
+        raise Bulk1Refusal("InvalidJob", "A job takes no more batches 24 hours after its creation")
     if not call.request.body:
         raise Bulk1Refusal("ClientInputError", "Unable to find any data to create batch")
     if len(call.request.body) > MAX_BATCH_BYTES:

@@ -37,6 +37,7 @@ from runner.local_org.resources.subrequests import (
 _MOST_PARTS = 25
 _MOST_HEAVY_PARTS = 5
 _OLDEST_IN_BATCH = 34.0
+_SINCE = {"tree": 34.0, "batch": 34.0, "sobjects": 42.0, "graph": 50.0}
 _ANY = re.compile(r".*", re.DOTALL)
 _RECORDS = re.compile(r"\w+ /(?:sobjects|query|queryAll)(?:/.*)?", re.DOTALL)
 _WITH_COLLECTIONS = re.compile(rf"{_RECORDS.pattern}|\w+ /composite/sobjects(?:/.*)?", re.DOTALL)
@@ -158,7 +159,16 @@ def _batched(org: Org, request: Request, part: Part) -> Answer:
     return Answer(404, [{key: refusal[key] for key in ("message", "errorCode")}], {})
 
 
+def _listing(org: Org, request: Request) -> Response:
+    version = version_of(org, request)
+    root = f"/services/data/v{version:.1f}/composite"
+    return Response.of_json(
+        {name: f"{root}/{name}" for name, since in _SINCE.items() if since <= version}
+    )
+
+
 ROUTES = (
+    Route("GET", "/composite", _listing, min_version=34.0),
     Route("POST", "/composite", _composite, min_version=34.0),
     Route("POST", "/composite/batch", _batch, min_version=34.0),
 )

@@ -138,6 +138,8 @@ def _upload(org: Org, request: Request) -> Response:
         raise ApiRefusal(415, "UNSUPPORTED_MEDIA_TYPE", "Content-Type must be text/csv")
     if job.state is not JobState.OPEN:
         raise wrong_state("Uploading to", job)
+    if not jobs.takes_data(job):
+        raise ApiRefusal(400, "INVALIDJOB", "A job takes no more data 24 hours after its creation")
     part = jobs.folder(job) / f"{UPLOAD}.part"
     with request.open_body() as body, part.open("wb") as file:
         shutil.copyfileobj(body, file, _BLOCK)

@@ -101,6 +101,13 @@ def test_there_are_at_most_25_parts_and_5_queries(rest):
     assert rest.post("/composite", {"compositeRequest": twice}).status_code == 400
 
 
+def test_the_resources_of_composite_are_listed_by_version(rest):
+    listed = rest.get("/composite").json()
+    assert list(listed) == ["tree", "batch", "sobjects", "graph"]
+    assert listed["graph"] == f"{ROOT}/composite/graph"
+    assert list(rest.get("/composite", version="41.0").json()) == ["tree", "batch"]
+
+
 def test_a_part_is_as_signed_in_as_the_whole(rest):
     body = {"compositeRequest": [_part("GET", "/sobjects/Account", "r")]}
     answer = rest.post("/composite", body, headers={"Authorization": "Bearer no"})
