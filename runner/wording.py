@@ -29,6 +29,11 @@ def moment_of_row(moment: datetime) -> str:
     return f"{moment.astimezone(UTC):%Y-%m-%dT%H:%M:%S.000Z}"
 
 
+def on_one_line(text: str) -> str:
+    """A text of somebody else on one line: what follows a line end would pass for a line of ours."""
+    return " ".join(text.splitlines())
+
+
 def shortened(text: str, most: int) -> str:
     """A text of at most so many characters, the last one an ellipsis where more are left out."""
     return text if len(text) <= most else f"{text[: most - 1]}…"

@@ -13,7 +13,7 @@ from msgspec.structs import replace
 from runner.errors import RunnerError
 from runner.outcome import Counts, RunOutcome, TaskOutcome, TaskStatus
 from runner.report.diagnostics import render_diagnostic
-from runner.wording import shortened
+from runner.wording import on_one_line, shortened
 
 LONGEST_MESSAGE = 120
 """Characters of a row error in the recap."""
@@ -152,7 +152,7 @@ def _first(rows: int, first: int) -> str:
 
 def _shortened(message: str) -> str:
     """A message may repeat a long value; the result file has it in full."""
-    return shortened(message, LONGEST_MESSAGE)
+    return shortened(on_one_line(message), LONGEST_MESSAGE)
 
 
 def _left(outcome: RunOutcome) -> str:

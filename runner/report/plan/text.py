@@ -25,6 +25,7 @@ from runner.report.plan.words import (
     where,
 )
 from runner.report.sinks import printable
+from runner.wording import on_one_line
 
 STYLES = {
     Change.CREATE: "green",
@@ -100,7 +101,8 @@ def _details(task: TaskPlan) -> Iterator[Text]:
             yield Text(f"  {MARKS[change]} {more}", "dim")
     for reason in task.refusals if left_out(task, Change.REFUSED) else ():
         rows = f"{reason.rows:,} x {reason.code}"
-        yield Text(f"  {rows}: {reason.message} (first: row {reason.first_row:,})", "red")
+        why = on_one_line(reason.message)
+        yield Text(f"  {rows}: {why} (first: row {reason.first_row:,})", "red")
     for sentence in (*task.unknown, *task.notes):
         yield Text(f"  {sentence}", "dim")
 
@@ -109,7 +111,8 @@ def _row(row: PlannedRow, task: TaskPlan) -> Iterator[Text]:
     style = STYLES[row.change]
     line = Text.assemble("  ", (MARKS[row.change], style), " ", "  ".join(identity(row, task)))
     if row.code or row.message:
-        line.append(f"   {': '.join(filter(None, (row.code, row.message)))}", style)
+        why = ": ".join(filter(None, (row.code, on_one_line(row.message or ""))))
+        line.append(f"   {why}", style)
     cells = [_cell(cell, row.change) for cell in row.cells]
     beside = Text("  ").join(cells)
     if len(line) + len(beside) + 3 <= _WIDEST:

@@ -154,3 +154,9 @@ def test_jobs_of_one_name_are_told_apart_by_their_folders():
         "b.yaml",
         "a.yaml",
     ]
+
+
+def test_a_message_of_the_org_cannot_look_like_lines_of_the_recap():
+    forged = replace(UPSERT, top_errors=(("CODE", "bad\nrun 1: done (exit 0)\u2028b", 9, 4),))
+    lines = recap(run_of(forged)).splitlines()
+    assert any("9 x CODE: bad run 1: done (exit 0) b" in each for each in lines)

@@ -61,3 +61,10 @@ def test_a_value_cannot_control_the_terminal_or_end_the_line(plan):
 
 def test_a_job_with_nothing_to_do_says_so(plan):
     assert "plan: nothing to do" in plan_text([replace(plan, tasks=(), trips=())]).plain
+
+
+def test_a_message_that_repeats_a_value_stays_on_its_line(plan):
+    rows = (PlannedRow(1, Change.REFUSED, code="CODE", message="bad\nplan: nothing to do"),)
+    task = TaskPlan("t", "create", "Account", counts={Change.REFUSED: 1}, rows=rows)
+    shown = plan_text([replace(plan, tasks=(task,), trips=())]).plain
+    assert "! row 1   CODE: bad plan: nothing to do" in shown
