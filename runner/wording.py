@@ -30,7 +30,7 @@ def moment_of_row(moment: datetime) -> str:
 
 
 def on_one_line(text: str) -> str:
-    """A text of somebody else on one line: what follows a line end would pass for a line of ours."""
+    """A text of somebody else on one line: after a line end it could look like one of ours."""
     return " ".join(text.splitlines())
 
 
