@@ -2,6 +2,7 @@
 
 import base64
 from datetime import timedelta
+from zipfile import ZIP_DEFLATED, ZipFile
 
 import openpyxl
 import pytest
@@ -92,3 +93,19 @@ def test_a_decimal_that_would_lose_digits_is_refused(tmp_path):
         ) as caught:
             read(FileSource(file, FileShape(FileFormat.PARQUET)))
         assert "DECIMAL(38, 2)" in caught.value.hint
+
+
+def test_a_part_that_fills_the_memory_is_refused(tmp_path):
+    book = openpyxl.Workbook()
+    book.active.append(["a"])
+    book.active.append([timedelta(hours=1)])
+    book.save(tmp_path / "small.xlsx")
+    file = tmp_path / "a.xlsx"
+    with ZipFile(tmp_path / "small.xlsx") as small, ZipFile(file, "w", ZIP_DEFLATED) as large:
+        for name in small.namelist():
+            more = b" " * (1 << 25) if name.endswith("styles.xml") else b""
+            large.writestr(name, small.read(name) + more, compresslevel=1)
+    assert file.stat().st_size < 1 << 20
+    source = FileSource(file, FileShape(FileFormat.EXCEL))
+    with pytest.raises(SourceError, match=r"styles.xml has more than 32 MB"):
+        open_source(source, tmp_path)

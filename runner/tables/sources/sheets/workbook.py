@@ -38,6 +38,8 @@ _DAMAGED = (
     ZlibError,
 )
 
+_LONGEST_TYPE = 1_000
+
 
 @contextmanager
 def opened_workbook(path: Path, folder: Path | None) -> Iterator[Workbook]:
@@ -77,8 +79,10 @@ def _damage_named(path: Path) -> Iterator[None]:
 
 
 def _in_archive(book: ZipFile, texts: StoredTexts) -> Workbook:
-    if "mimetype" in book.namelist() and book.read("mimetype").strip().startswith(MEDIA_TYPE):
-        return OdsWorkbook(book)
+    if "mimetype" in book.namelist():
+        with book.open("mimetype") as stream:
+            if stream.read(_LONGEST_TYPE).strip().startswith(MEDIA_TYPE):
+                return OdsWorkbook(book)
     if main_part(book).endswith(".bin"):
         return XlsbWorkbook(book, texts)
     return XlsxWorkbook(book, texts)
