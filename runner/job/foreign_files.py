@@ -135,6 +135,8 @@ _FOREIGN = (
 
 def of_another_tool(document: Document) -> Diagnostic | None:
     """The problem that a file is one of another tool; None if it is not known as one."""
+    if isinstance(document.values.get("tasks"), list):
+        return None  # a job, whatever its parameters are called
     file = document.origin.file
     name, path = file.name, shlex.quote(str(file))
     text = "\n".join(document.origin.lines)[:_MOST_CHARACTERS]

@@ -63,22 +63,27 @@ def _joined(fields: tuple[str, ...]) -> str | None:
     return " ".join(fields) or None
 
 
-def _without_secrets(results: Sequence[RowResult]) -> Sequence[RowResult]:
+def _cleaned(results: Sequence[RowResult]) -> Sequence[RowResult]:
     said = {text for each in results for text in (each.code, each.message, *each.fields) if text}
     # All at once, because hardly any has one.
     together = "\n".join(said)
-    if redacted(together) == together:
+    if _clean(together) == together:
         return results
-    clean: dict[str | None, str | None] = {text: redacted(text) for text in said}
+    clean: dict[str | None, str | None] = {text: _clean(text) for text in said}
     return [
         replace(
             each,
             code=clean.get(each.code),
             message=clean.get(each.message),
-            fields=tuple(map(redacted, each.fields)),
+            fields=tuple(map(_clean, each.fields)),
         )
         for each in results
     ]
+
+
+def _clean(text: str) -> str:
+    """What the org said, without secrets and halves of surrogate pairs, which no file can hold."""
+    return redacted(text).encode(errors="replace").decode()
 
 
 def keep_succeeded(lines: SucceededLines, results: Sequence[RowResult]) -> Sequence[RowResult]:
@@ -126,7 +131,7 @@ class _Reason(Struct, frozen=True):
 class HeldResults:
     """The results of rows, of which one has at most one; read by several threads once all are in.
 
-    No secret is in them: what the org says may repeat one.
+    No secret is in them: what the org says may repeat one. All of it can be written as UTF-8.
 
     Attributes:
         endings: How many rows ended in each way: the status, and whether a record was created.
@@ -154,7 +159,7 @@ class HeldResults:
         Raises:
             StateError: They cannot be written.
         """
-        results = _without_secrets(results)
+        results = _cleaned(results)
         self._results += results
         for each in results:
             self.endings[each.status, each.created] += 1
@@ -204,15 +209,15 @@ class HeldResults:
     def _save(self) -> None:
         results = sorted(self._results, key=attrgetter("row"))
         _group(results, self._reasons)
-        offset = sum(each.size for each in self._saved)
-        content = b""
+        offset = end = sum(each.size for each in self._saved)
+        pieces: list[bytes] = []
         for at in range(0, len(results), _READ_AT_ONCE):
             some = results[at : at + _READ_AT_ONCE]
             encoded = msgpack.encode([*map(cells_of, some)])
-            place = offset + len(content)
-            self._saved.append(_Saved(some[0].row, some[-1].row, place, len(encoded)))
-            content += encoded
-        write_at(self._file, offset, content)
+            self._saved.append(_Saved(some[0].row, some[-1].row, end, len(encoded)))
+            pieces.append(encoded)
+            end += len(encoded)
+        write_at(self._file, offset, b"".join(pieces))
         self._results, self._bytes = [], 0
 
     def _read(self, saved: _Saved) -> list[RowResult]:

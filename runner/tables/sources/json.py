@@ -326,7 +326,7 @@ class TypedColumns:
         """Note of what objects a new column is a member."""
         self._members.add(column)
         for place, letter in enumerate(column):
-            if letter == "." and found.get(column[:place]) is None:
+            if letter == "." and column[:place] not in found:
                 self._objects.add(column[:place])
 
     def __call__(self, shape: FileShape, columns: Collection[str]) -> Written:

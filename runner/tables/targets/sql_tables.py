@@ -99,7 +99,7 @@ def kept_columns(
     for each in inspector.get_columns(table.name, schema=table.schema):
         name, kind = each["name"], each["type"]
         typed, own = _typed(name, kind, dialect), known.get(name.lower())
-        takes_numbers = isinstance(kind, _number_types())
+        takes_numbers = isinstance(kind, _number_types(dialect))
         if typed is None and own is not None and not (takes_numbers and is_text(own)):
             typed = replace(as_stored(own, dialect), name=name)
         is_named = typed is not None or takes_numbers
@@ -108,10 +108,11 @@ def kept_columns(
     return found
 
 
-def _number_types() -> tuple[type, ...]:
+def _number_types(dialect: str) -> tuple[type, ...]:
     """Types whose columns make a number of a text that looks like one; in SQLite, datetimes too."""
     types = import_sqlalchemy(StateError).types
-    return types.Numeric, types.Float, types.Integer, types.DateTime
+    numbers = (types.Numeric, types.Float, types.Integer)
+    return (*numbers, types.DateTime) if dialect == "sqlite" else numbers
 
 
 def is_unique(link: Connection, table: Table, column: str) -> bool:

@@ -76,3 +76,13 @@ def test_other_mistakes_are_told_as_such(content, tmp_path):
     file = tmp_path / "job.yaml"
     file.write_text(content)
     assert not any(" of " in each.message for each in check_job(file)[1] if "kind" in each.code)
+
+
+def test_a_job_is_one_whatever_its_parameters_are_called(tmp_path):
+    params = "  sf_object: {type: text, default: A}\n"
+    job = f"params:\n{params}connection: org.yaml\ntasks:\n  - {{name: a, frm: a.csv}}\n"
+    (tmp_path / "job.yaml").write_text(job)
+    assert [each.name for each in job_files([tmp_path])] == ["job.yaml"]
+    codes = {each.code for each in check_job(tmp_path / "job.yaml")[1]}
+    assert codes
+    assert "job/other-kind" not in codes

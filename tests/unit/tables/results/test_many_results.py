@@ -99,3 +99,27 @@ def test_of_many_results_only_those_of_a_chunk_are_read_for_it(stage, tmp_path, 
     held.add([RowResult(n, RowStatus.FAILED, message="no") for n in range(1, 20_001)])
     assert held.has_any(12_345, 12_345)
     assert 0 < sum(sizes) < (staging.folder / "held").stat().st_size / 10
+
+
+@pytest.mark.parametrize("in_memory", [0, 2_000_000])
+@pytest.mark.parametrize("in_table", [False, True])
+def test_half_a_surrogate_pair_in_a_message_is_a_question_mark(
+    stage, tmp_path, monkeypatch, in_memory, in_table
+):
+    monkeypatch.setattr(held_results, "_MOST_BYTES_IN_MEMORY", in_memory)
+    results = RowResults(stage(b"a\n1\n2\n"))
+    results.add(
+        [
+            RowResult(1, RowStatus.FAILED, None, None, "C\udc00", "bad: \ud800", ("a\udfff",)),
+            RowResult(2, RowStatus.FAILED, None, None, "BAD", "\N{GRINNING FACE}"),
+        ]
+    )
+    if in_table:
+        results.use_table()
+    results.write_files(tmp_path)
+    said = [
+        (row["sf__Code"], row["sf__Message"], row["sf__Fields"])
+        for row in read(tmp_path / "failed.csv")
+    ]
+    assert said == [("C?", "bad: ?", "a?"), ("BAD", "\N{GRINNING FACE}", "")]
+    assert ("C?", "bad: ?", 1, 1) in results.top_errors()

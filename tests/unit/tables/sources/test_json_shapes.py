@@ -126,6 +126,9 @@ def test_members_of_an_object_and_columns_with_points_in_their_names_are_apart(s
     lines = b'{"b": null}\n{"b": {"c": "x"}}\n{"a": "1", "a.c": "2"}'
     columns = [MappedColumn("A", "a"), MappedColumn("B", '"b.c"')]
     assert rows_of(stage(lines, columns, form=FileFormat.JSONL)) == [{"B": "x"}, {"A": "1"}]
+    lines = b'{"a": null, "a.c": "2"}\n{"a": "1", "a.c": "2"}'
+    rows = rows_of(stage(lines, columns[:1], form=FileFormat.JSONL))
+    assert [row for row in rows if row] == [{"A": "1"}]
 
 
 @pytest.mark.parametrize("items", ['["A;B", "C"]', '["A", null]', '[["A"]]', '[{"a": 1}]'])

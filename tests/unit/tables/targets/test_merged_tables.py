@@ -283,6 +283,14 @@ def test_a_text_does_not_become_a_number(database, put, kind, sqlite_only):
     assert database("SELECT * FROM t") == []
 
 
+def test_a_text_is_left_to_a_database_that_takes_no_number_for_it(database, put):
+    if database.is_sqlite:
+        return
+    database('CREATE TABLE t ("Id" text, "Name" timestamp)')
+    put("Id,Name", ("a", "2026-01-31 08:00:00"))
+    assert [str(each[0]) for each in database('SELECT "Name" FROM t')] == ["2026-01-31 08:00:00"]
+
+
 def test_numbers_keep_every_digit(database, put):
     put("Id,Amount,N", ("a", "12.34", "7"))
     put("Id,Amount", ("b", "123456.789"))
