@@ -14,7 +14,7 @@ import pytest
 
 from tests.e2e.org_client import Client
 from tests.e2e.proxy import Proxy
-from tests.e2e.warm_process import COMMAND_SECONDS, Ended, Fork, Warm
+from tests.e2e.warm_process import Ended, Fork, Warm, command_seconds
 from tests.object_store import BUCKET, object_store
 
 ORG_FILE = """\
@@ -105,7 +105,7 @@ class Bench:
             finally:
                 self.warm.free.release()
         process = self.start(*words, stdin=subprocess.PIPE)
-        out, err = process.communicate(given, timeout=COMMAND_SECONDS)
+        out, err = process.communicate(given, timeout=command_seconds())
         return Ended(process.returncode, out, err)
 
     def write(self, name, text):

@@ -8,16 +8,23 @@ import subprocess
 import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TextIO
 
-COMMAND_SECONDS = 120
+from tests import short_form
+
 FOR_FORKS = {
     "OPENBLAS_NUM_THREADS": "1",  # or NumPy starts threads
     "MALLOC_ARENA_MAX": "1",  # threads of a fork take memory that it has, not pages of their own
 }
 """Variables of the process that forks; each fork has its own."""
+
+
+def command_seconds():
+    """A million rows take minutes on a machine that does other things, too."""
+    return 600 if short_form.is_long else 120
 
 
 @dataclass
@@ -121,20 +128,25 @@ class Warm:
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 text=True,
+                process_group=0,
             )
-        late = threading.Timer(COMMAND_SECONDS, self.end)
+        late = threading.Timer(seconds := command_seconds(), self.end)
         late.start()
         try:
             self._process.stdin.write(json.dumps(asked) + "\n")
             self._process.stdin.flush()
-            return json.loads(self._process.stdout.readline())
+            answer = self._process.stdout.readline()
         finally:
             late.cancel()
+        assert answer, f"no end within {seconds} s, or no process any more: {asked.get('argv', asked)}"
+        return json.loads(answer)
 
     def end(self):
+        """End it and its forks: who reads what they say would wait for them."""
         process, self._process = self._process, None
         if process is not None:
-            process.kill()
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
             process.communicate()
 
 
@@ -170,9 +182,9 @@ class Fork:
             self.returncode = self.warm.end_of(self.pid)
         return self.returncode
 
-    def communicate(self, timeout=COMMAND_SECONDS):
+    def communicate(self, timeout=None):
         """What it says until its end, on both streams."""
-        late = threading.Timer(timeout, self.kill)
+        late = threading.Timer(timeout or command_seconds(), self.kill)
         late.start()
         try:
             with ThreadPoolExecutor(1) as pool:
