@@ -138,7 +138,8 @@ class Warm:
             answer = self._process.stdout.readline()
         finally:
             late.cancel()
-        assert answer, f"no end within {seconds} s, or no process any more: {asked.get('argv', asked)}"
+        said = f"no end within {seconds} s, or no process any more"
+        assert answer, f"{said}: {asked.get('argv', asked)}"
         return json.loads(answer)
 
     def end(self):
