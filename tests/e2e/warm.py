@@ -15,6 +15,7 @@ import gc
 import json
 import os
 import re
+import signal
 import sys
 from collections import Counter
 from contextlib import nullcontext, suppress
@@ -70,6 +71,7 @@ served = Counter()
 """Contents of org files."""
 HUGE_PAGE_BYTES = 2 << 20
 MADV_COLLAPSE = 25
+PR_SET_PDEATHSIG = 1
 orgs = set()
 """Processes of local orgs that runs have started."""
 
@@ -215,10 +217,17 @@ def around(asked):
     return partial(import_module(name).within, asked) if name else nullcontext
 
 
+def end_with_this():
+    """Have a fork end with the process that it is of: who reads what it says would wait for it."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
 def forked(asked):
     within = around(asked)
     child = os.fork()
     if child == 0:
+        end_with_this()
         be_the_command(asked, within)
     return child
 
@@ -241,6 +250,7 @@ def code_of(asked):
     with here, there:
         child = os.fork()
         if child == 0:
+            end_with_this()
             here.close()
             orgs_beside.ask_for_them(there)
             be_the_command(asked, within)

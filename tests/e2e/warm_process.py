@@ -8,7 +8,6 @@ import subprocess
 import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TextIO
@@ -128,7 +127,6 @@ class Warm:
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 text=True,
-                process_group=0,
             )
         late = threading.Timer(seconds := command_seconds(), self.end)
         late.start()
@@ -143,11 +141,10 @@ class Warm:
         return json.loads(answer)
 
     def end(self):
-        """End it and its forks: who reads what they say would wait for them."""
+        """End it, and with it the commands that are its forks."""
         process, self._process = self._process, None
         if process is not None:
-            with suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGKILL)
+            process.kill()
             process.communicate()
 
 
