@@ -20,6 +20,8 @@ from runner.job.yaml.document import Document
 _MOST_CHARACTERS = 20_000
 _ROWS = (".csv", ".tsv", ".jsonl", ".ndjson", ".xlsx", ".parquet", ".csv.gz")
 
+_UNOPENED = frozenset({"yaml/no-file", "yaml/not-a-file", "yaml/unreadable"})
+
 
 class _Foreign(Struct, frozen=True):
     what: str
@@ -137,6 +139,8 @@ def of_another_tool(document: Document) -> Diagnostic | None:
     """The problem that a file is one of another tool; None if it is not known as one."""
     if isinstance(document.values.get("tasks"), list):
         return None  # a job, whatever its parameters are called
+    if any(each.code in _UNOPENED for each in document.problems):
+        return None
     file = document.origin.file
     name, path = file.name, shlex.quote(str(file))
     text = "\n".join(document.origin.lines)[:_MOST_CHARACTERS]

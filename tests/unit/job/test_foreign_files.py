@@ -86,3 +86,9 @@ def test_a_job_is_one_whatever_its_parameters_are_called(tmp_path):
     codes = {each.code for each in check_job(tmp_path / "job.yaml")[1]}
     assert codes
     assert "job/other-kind" not in codes
+
+
+@pytest.mark.parametrize("name", ["accounts.csv", "map.sdl", "dbt_project.yml"])
+def test_a_file_that_is_not_there_is_nothing_else(name, tmp_path):
+    (found,) = check_job(tmp_path / name)[1]
+    assert found.code == "yaml/no-file"
