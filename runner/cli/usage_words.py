@@ -15,6 +15,8 @@ _ENVIRONMENT = re.compile(r" \(env var: '([^']*)'\)")
 _NO_NUMBER = re.compile(r"(.+) is (?:not a valid int|not in the range).*")
 _PLAIN = (
     (re.compile(r"is not a valid float\."), "is not a number."),
+    (re.compile(r"is not a valid boolean\..*"), "is neither 1 nor 0."),
+    (re.compile(r"(?<=^Invalid value for ')\[([^' ]+)\]'"), r"\1'"),
     (re.compile(r"Option '(.+)' requires an argument\."), r"Option '\1' needs a value."),
     (re.compile(r"Got unexpected extra argument(?:s|\(s\))? \((.+)\)"), r"Too many words: \1"),
 )

@@ -113,14 +113,28 @@ def test_a_command_line_that_cannot_be_read_gives_a_document_too(
     }
 
 
-def test_a_wrong_value_of_a_variable_is_told_by_the_variable(monkeypatch, capsys):
+def test_a_wrong_word_is_told_by_the_name_of_its_place(monkeypatch, capsys):
+    monkeypatch.setattr(sys, "argv", ["runner", "schema", "jobs"])
+    with pytest.raises(SystemExit):
+        main()
+    assert "Error: Invalid value for 'NAME': 'jobs' is not one of 'event'" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("variable", "reason"),
+    [("SFRUNNER_PARALLEL", "a whole number"), ("SFRUNNER_QUIET", "neither 1 nor 0.\n")],
+)
+def test_a_wrong_value_of_a_variable_is_told_by_the_variable(
+    variable, reason, monkeypatch, capsys
+):
     monkeypatch.setattr(sys, "argv", ["runner", "run", "a.yaml"])
-    monkeypatch.setenv("SFRUNNER_PARALLEL", "many")
+    monkeypatch.setenv(variable, "many")
     with pytest.raises(SystemExit) as left:
         main()
     assert left.value.code == 2
-    text = "Error: Invalid value of the variable SFRUNNER_PARALLEL: 'many' is not a whole number"
-    assert text in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert f"Error: Invalid value of the variable {variable}: 'many' is " in said
+    assert reason in said
 
 
 @pytest.mark.parametrize(
