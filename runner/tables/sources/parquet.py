@@ -254,7 +254,11 @@ def _refuse_wide_decimals(connection: duckdb.DuckDBPyConnection, path: Path) -> 
 
 
 def _cell(column: str, kind: str) -> str:
-    cell = name(column)
+    # A blank is written as two quotes: one NULL alone would be an empty line, which is not a row.
+    return f"coalesce({_text(name(column), kind)}, '')"
+
+
+def _text(cell: str, kind: str) -> str:
     if kind == "BLOB":
         return f"base64({cell})"
     if kind == "TIMESTAMP WITH TIME ZONE":
@@ -263,11 +267,9 @@ def _cell(column: str, kind: str) -> str:
         moment = f"strftime(timezone('UTC', {cell}), '%Y-%m-%dT%H:%M:%S.%nZ')"
         return rf"regexp_replace({moment}, '000Z$', 'Z')"
     if kind.startswith(_DURATION):
-        return f"coalesce({_duration(cell, int(kind.removeprefix(_DURATION)))}, '')"
-    if kind in FLOATS:
-        return f"coalesce(float_text(CAST({cell} AS VARCHAR)), '')"
-    # A blank is written as two quotes: one NULL alone would be an empty line, which is not a row.
-    return f"coalesce(CAST({cell} AS VARCHAR), '')"
+        return _duration(cell, int(kind.removeprefix(_DURATION)))
+    text = f"CAST({cell} AS VARCHAR)"
+    return f"float_text({text})" if kind in FLOATS else text
 
 
 def _duration(cell: str, unit: int) -> str:

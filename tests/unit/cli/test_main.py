@@ -117,7 +117,8 @@ def test_a_wrong_word_is_told_by_the_name_of_its_place(monkeypatch, capsys):
     monkeypatch.setattr(sys, "argv", ["runner", "schema", "jobs"])
     with pytest.raises(SystemExit):
         main()
-    assert "Error: Invalid value for 'NAME': 'jobs' is not one of 'event'" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert "Error: Invalid value for 'NAME': 'jobs' is not one of 'event'" in said
 
 
 @pytest.mark.parametrize(

@@ -56,6 +56,16 @@ def test_a_schema_that_cannot_be_read_tells_no_durations(metadata):
     assert durations_of(metadata) == {}
 
 
+@pytest.mark.parametrize(
+    ("kind", "value"),
+    [(pl.Datetime("us", "UTC"), 0), (pl.Datetime("ns", "UTC"), 0), (pl.Binary, b"x")],
+)
+def test_a_blank_in_the_only_column_is_a_row(texts, kind, value):
+    (first, second) = texts(pl.DataFrame({"a": pl.Series([value, None], dtype=kind)}))
+    assert first != [""]
+    assert second == [""]
+
+
 def test_a_moment_in_nanoseconds_is_written_as_any_other(texts):
     moments = [datetime(2026, 1, 31, 8, 30, tzinfo=UTC), None]
     berlin = pl.Series(moments, dtype=pl.Datetime("ns", "UTC")).dt.convert_time_zone(
