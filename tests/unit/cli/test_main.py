@@ -125,9 +125,7 @@ def test_a_wrong_word_is_told_by_the_name_of_its_place(monkeypatch, capsys):
     ("variable", "reason"),
     [("SFRUNNER_PARALLEL", "a whole number"), ("SFRUNNER_QUIET", "neither 1 nor 0.\n")],
 )
-def test_a_wrong_value_of_a_variable_is_told_by_the_variable(
-    variable, reason, monkeypatch, capsys
-):
+def test_a_wrong_value_of_a_variable_is_told_by_the_variable(variable, reason, monkeypatch, capsys):
     monkeypatch.setattr(sys, "argv", ["runner", "run", "a.yaml"])
     monkeypatch.setenv(variable, "many")
     with pytest.raises(SystemExit) as left:
