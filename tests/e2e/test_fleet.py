@@ -180,7 +180,7 @@ def test_commands_of_one_scheduler_leave_each_others_orgs_alone(project):
     until_stalled(first)
     second = bench.start("run", other, *words)
     for line in second.stderr:
-        if "under way" in line:
+        if "Another command" in line:
             break
     assert "Another command is running a job of this org; this job waits for it." in line
     assert bench.run("run", quick, "--on", project.address, "--per-org", 2).code == 0
