@@ -3,8 +3,8 @@
 `load` and `validate` read a job, `plan` says what a run would do, `run` and `resume` do it,
 `history` reads what runs have done. A run happens in a thread of its own: iterate over it for its
 events, ask for its `outcome`, or `stop` it. No signal is handled and no stream is touched. Of the
-`SFRUNNER_` variables only the one of the state folder is read. Errors are those of
-`runner.errors`, with the exit codes of the command.
+`SFRUNNER_` variables only those of the state folder and of the job's mail server are read. Errors
+are those of `runner.errors`, with the exit codes of the command.
 """
 
 from __future__ import annotations
