@@ -95,6 +95,10 @@ class BulkQuery:
                 grown=unwatched if ahead is None else ahead.grown,
             )
         name_columns(to, self._columns)
+        if rows:
+            from runner.tables.targets.exponents import remove_exponents
+
+            remove_exponents(to, self._columns)
         return rows
 
     def _report(self, rows: int, total: int) -> None:

@@ -11,11 +11,19 @@ Knows numbers and JSON. Knows no field.
 from __future__ import annotations
 
 import json
-from decimal import Decimal
+import re
+from decimal import Context, Decimal, InvalidOperation
 
 _MARK = "\udc00"
 _ALWAYS_EXACT = 15
 """Characters; a double holds every number this short."""
+_AMPLE = Context(prec=400)
+_AS_IT_IS = re.compile(r"-?[1-9][0-9]{0,6}\.[0-9]{0,8}[1-9]")
+"""Most numbers are already written so."""
+_PLAIN_FROM = -3
+_PLAIN_BELOW = 7
+"""Java prints 10**-3 <= x < 10**7 without an exponent."""
+
 
 Number = float | str
 
@@ -30,6 +38,31 @@ def plain(number: Decimal) -> str:
     """All digits, no exponent, always a decimal point."""
     text = format(number.normalize() if number else Decimal(0), "f")
     return text if "." in text else f"{text}.0"
+
+
+def java_double(text: str) -> str:
+    """A number as a Java double prints: `912260031` is `9.12260031E8`, `5` is `5.0`.
+
+    Queries return numbers this way, with all digits (Salesforce Help 000385889), and result files
+    echo them so: not the text that was sent. Text that is not a number is returned unchanged.
+    """
+    if _AS_IT_IS.fullmatch(text):
+        return text
+    try:
+        number = Decimal(text)
+    except InvalidOperation:
+        return text
+    if not number or not number.is_finite():
+        return "0.0" if number.is_finite() else text
+    sign, digits, exponent = number.normalize(_AMPLE).as_tuple()
+    written = "".join(map(str, digits))
+    point = len(written) + int(exponent)
+    lead = "-" if sign else ""
+    if _PLAIN_FROM < point <= _PLAIN_BELOW:
+        padded = written.rjust(len(written) - point + 1, "0") if point <= 0 else written
+        whole = padded[: max(point, 1)].ljust(max(point, 1), "0")
+        return f"{lead}{whole}.{padded[max(point, 1) :] or '0'}"
+    return f"{lead}{written[0]}.{written[1:] or '0'}E{point - 1}"
 
 
 def exact(value: float | str) -> Decimal:

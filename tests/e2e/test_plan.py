@@ -154,6 +154,15 @@ def test_tasks_are_planned_on_what_those_before_them_would_leave(bench, org, api
     ]
 
 
+@OVER_BULK
+def test_a_number_that_the_org_prints_with_an_exponent_is_shown_in_full(bench, org, api):
+    org.create("Account", Name="Big", ERP_Id__c="K1", AnnualRevenue=950_000_000)
+    bench.write("a.csv", "ERP_Id__c,AnnualRevenue\nK1,960000000\n")
+    job = bench.job(f"- {{name: load, upsert: Account, key: ERP_Id__c, from: a.csv, api: {api}}}")
+    (task,) = bench.run("plan", job, "-o", "json").document["tasks"]
+    assert cells(task, 1) == {"AnnualRevenue": ("950000000.0", "960000000")}
+
+
 def test_a_query_on_what_earlier_tasks_change_is_said_to_be_of_now(bench, org):
     org.create("Account", Name="Big", ERP_Id__c="A1")
     bench.write("a.csv", "ERP_Id__c,Name\nA2,New\n")

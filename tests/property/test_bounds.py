@@ -20,7 +20,7 @@ from runner.tables.results.succeeded_lines import SucceededLines
 from runner.tables.staging import as_is_bytes
 from runner.tables.staging.as_is_bytes import Asked, Look, find_known, read_known
 from runner.tables.staging.text_steps import text_steps
-from runner.tables.targets import arrow_rows, json_lines
+from runner.tables.targets import arrow_rows, exponents, json_lines
 from runner.tables.targets.column_types import TypedColumn
 from runner.tables.targets.json_lines import write_json_lines
 from runner.tables.window import Window
@@ -135,9 +135,24 @@ def parse_into_columns(folder):
                 pass
 
 
+def look_for_exponents(folder):
+    """Numbers that end anywhere."""
+    exponents.address_of = fence_windows()
+    rows = folder / "rows.csv"
+    for cell in (*CELLS, b'"-1.25E-5"', b'"9.5E8"x'):
+        for stop in range(len(cell) + 1):
+            rows.write_bytes(cell[:stop])
+            exponents._has_exponent(rows)  # noqa: SLF001
+
+
 @pytest.mark.parametrize(
     ("look", "needs_folder"),
-    [(look_at_every_cell, False), (look_through_windows, True), (parse_into_columns, True)],
+    [
+        (look_at_every_cell, False),
+        (look_through_windows, True),
+        (parse_into_columns, True),
+        (look_for_exponents, True),
+    ],
 )
 def test_no_value_is_read_beyond_its_end(monkeypatch, tmp_path, look, needs_folder):
     compile_always(monkeypatch)

@@ -19,9 +19,9 @@ from typing import BinaryIO
 
 from msgspec.structs import replace
 
-from runner.local_org import records
+from runner.local_org import exact_numbers, records
 from runner.local_org.bulk.csv_reading import Chunk, Upload
-from runner.local_org.bulk.csv_writing import csv_bytes, java_double
+from runner.local_org.bulk.csv_writing import csv_bytes
 from runner.local_org.bulk.failure import JobFailure
 from runner.local_org.bulk.jobs import DELIMITERS, LINE_ENDINGS, Job, Jobs, JobState
 from runner.local_org.catalog.model import SObject
@@ -170,7 +170,7 @@ class _Run:
             return values
         echoed = list(values)
         for place in self._doubles:
-            echoed[place] = java_double(echoed[place])
+            echoed[place] = exact_numbers.java_double(echoed[place])
         return echoed
 
     def _write(self, file: BinaryIO, rows: list[list[str]]) -> int:

@@ -44,8 +44,10 @@ def _register(conn: sqlite3.Connection) -> None:
 
 
 def number_text(value: exact_numbers.Number | None) -> str | None:
-    """A number in full, without an exponent, always with a decimal point."""
-    return None if value is None else exact_numbers.plain(exact_numbers.exact(value))
+    """A number with all its digits, as a Java double prints."""
+    if value is None:
+        return None
+    return exact_numbers.java_double(exact_numbers.plain(exact_numbers.exact(value)))
 
 
 def compared(left: exact_numbers.Number | None, right: exact_numbers.Number) -> int | None:

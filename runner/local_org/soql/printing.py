@@ -8,19 +8,22 @@ from __future__ import annotations
 from runner.local_org.soql.expressions import Expression
 from runner.local_org.soql.kinds import Kind
 
-_LONGEST_EXACT = "1e15"
-"""From here on SQLite prints an exponent."""
-_SMALLEST_PLAIN = "1e-4"
+_PLAIN = "{0} = 0 OR abs({0}) >= 1e-3 AND abs({0}) < 1e7"
+"""Java, SQLite and Python print these without an exponent; of others Java prints one."""
 
 
 def rest_sql(expression: Expression, version: float) -> str:
     """SQL of the JSON value; booleans are 0 and 1.
 
-    A datetime is in UTC with milliseconds and `+0000`; a blob is the path to fetch it from.
+    A datetime is in UTC with milliseconds and `+0000`; a blob is the path to fetch it from. Text is
+    a number as it is printed.
     """
     sql = expression.sql
     if expression.kind is Kind.DATETIME:
         return f"substr({sql}, 1, 23) || '+0000'"
+    if expression.kind is Kind.DOUBLE:
+        is_plain = f"typeof({sql}) <> 'text' AND ({_PLAIN.format(sql)})"
+        return f"CASE WHEN {sql} IS NULL OR {is_plain} THEN {sql} ELSE sf_number({sql}) END"
     if expression.kind is Kind.BLOB and expression.column is not None:
         place, name = expression.column.place, expression.column.field.name
         path = f"/services/data/v{version}/sobjects/{place.entity}/"
@@ -46,9 +49,8 @@ def csv_sql(expression: Expression) -> str:
 def _double_sql(sql: str) -> str:
     """SQLite's own text if it is exact and has no exponent, else a slower function."""
     text = f"CAST({sql} AS TEXT)"
-    plain = f"{sql} = 0 OR abs({sql}) BETWEEN {_SMALLEST_PLAIN} AND {_LONGEST_EXACT} - 1"
     return (
-        f"CASE WHEN {sql} IS NULL THEN '' WHEN typeof({sql}) = 'text' THEN {sql} "
-        f"WHEN ({plain}) AND CAST({text} AS REAL) = {sql} THEN {text} "
-        f"ELSE sf_number({sql}) END"
+        f"CASE WHEN {sql} IS NULL THEN '' "
+        f"WHEN typeof({sql}) <> 'text' AND ({_PLAIN.format(sql)}) AND CAST({text} AS REAL) = {sql}"
+        f" THEN {text} ELSE sf_number({sql}) END"
     )

@@ -19,7 +19,7 @@ from runner.job.model import Verb
 from runner.outcome import Counts, RowStatus
 from runner.plan import Change, FieldChanges, PlannedCell, PlannedRow, Refusal
 from runner.tables.database import storage_errors
-from runner.tables.field_types import FieldKind
+from runner.tables.field_types import NUMBERS, FieldKind
 from runner.tables.plans.placeholders import is_placeholder, is_planned, placeholder
 from runner.tables.plans.refusals import (
     NO_RECORD,
@@ -36,6 +36,7 @@ from runner.tables.staging.mapping import ColumnMapping
 from runner.tables.staging.problems import BETWEEN_MEMBERS, problem
 from runner.tables.staging.rewrite import rewrite_chunks
 from runner.tables.staging.rows import StagedRows
+from runner.tables.targets.exponents import without_exponent
 
 Relation = Callable[[RowChunk], str]
 _FAILURE = "The plan's rows cannot be stored"
@@ -346,6 +347,8 @@ class PlannedRows:
                 place = paths.get(column.field)
                 holds = record.get("held")
                 before = holds[place] if place is not None and holds else None
+                if before is not None and column.kind in NUMBERS:
+                    before = without_exponent(before)
                 is_compared = place is not None and not is_planned(record["id"])
                 is_later = is_planned(after)
                 if column.is_file and after != EXPLICIT_NULL:

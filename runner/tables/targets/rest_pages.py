@@ -88,13 +88,21 @@ def bulk_text(value: object, kind: FieldKind | None, datetimes: DatetimesOf | No
     text = str(value)
     if kind is FieldKind.DATETIME and text.endswith(_OFFSET):
         return text.removesuffix(_OFFSET) + "Z"
-    if kind is FieldKind.NUMBER and text.lstrip("-").isdigit():
-        return f"{text}.0"
+    if kind is FieldKind.NUMBER:
+        return f"{text}.0" if text.lstrip("-").isdigit() else _in_full(text)
     return text
 
 
+def _in_full(number: str) -> str:
+    if "E" not in number and "e" not in number:
+        return number
+    from runner.tables.targets.exponents import without_exponent
+
+    return without_exponent(number)
+
+
 def _raw_number(value: object) -> msgspec.Raw:
-    return msgspec.Raw(str(value).encode())
+    return msgspec.Raw(_in_full(str(value)).encode())
 
 
 def _without_attributes(value: object, datetimes: DatetimesOf) -> object:
@@ -328,7 +336,9 @@ def _quick_column(values: list[Any], kind: FieldKind | None) -> _Column | None:
         return None
     if kind is FieldKind.DATETIME:
         values = [text[:-5] + "Z" if text[-5:] == _OFFSET else text for text in values]
-    elif kind is FieldKind.NUMBER and joined.count(".") != len(values):
+    elif kind is FieldKind.NUMBER and (
+        joined.count(".") != len(values) or "E" in joined or "e" in joined
+    ):
         values = [bulk_text(text, kind) for text in values]
     return values, '"' in joined
 

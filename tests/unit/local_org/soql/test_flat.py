@@ -64,16 +64,19 @@ def test_everything_of_a_missing_parent_is_empty(world):
         (-0.5, "-0.5"),
         (23.0, "23.0"),
         (0.1, "0.1"),
-        (123456789012345.67, "123456789012345.67"),
-        (999999999999999.0, "999999999999999.0"),
-        (1e15, "1000000000000000.0"),
-        (1e18, "1000000000000000000.0"),
-        (0.00001, "0.00001"),
+        (9999999.5, "9999999.5"),
+        (1e7, "1.0E7"),
+        (123456789012345.67, "1.2345678901234567E14"),
+        (999999999999999.0, "9.99999999999999E14"),
+        (1e15, "1.0E15"),
+        (1e18, "1.0E18"),
+        (0.001, "0.001"),
+        (0.00001, "1.0E-5"),
         (37.790197000000006, "37.790197000000006"),
         (None, ""),
     ],
 )
-def test_doubles_are_plain_decimals_that_lose_nothing(world, number, text):
+def test_doubles_are_printed_as_java_does_and_lose_nothing(world, number, text):
     world.add("Widget__c", Name="w", Weight__c=number)
     assert world.flat("SELECT Weight__c FROM Widget__c")[1] == [text]
     if number is not None:
