@@ -96,7 +96,9 @@ class BulkQuery:
             )
         name_columns(to, self._columns)
         if rows:
-            from runner.tables.targets.exponents import remove_exponents
+            from runner.tables.targets.exponents import (  # noqa: PLC0415 - with rows only
+                remove_exponents,
+            )
 
             remove_exponents(to, self._columns)
         return rows

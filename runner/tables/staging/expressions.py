@@ -16,8 +16,6 @@ from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
 
-from runner.tables.staging.nesting import MOST_LEVELS, TOO_DEEP, is_too_deep
-
 if TYPE_CHECKING:
     from runner.tables import duckdb
 
@@ -89,6 +87,8 @@ def problem_of(expression: str) -> str | None:
 
 def problem_by_syntax_tree(expression: str) -> str | None:
     """Like `problem_of`, decided by DuckDB whether the expression is plain or not."""
+    from runner.tables.staging.nesting import TOO_DEEP, is_too_deep
+
     try:
         return TOO_DEEP if is_too_deep(expression) else _problem(expression)
     except RecursionError:  # of what DuckDB counts as fewer levels
@@ -119,6 +119,8 @@ def _problem_of_one(chosen: dict[str, Any]) -> str | None:
 
 def problem_of_select(statement: str) -> str | None:
     """Say why SQL is not a single SELECT; None if it is."""
+    from runner.tables.staging.nesting import TOO_DEEP, is_too_deep
+
     try:
         return TOO_DEEP if is_too_deep(statement) else _problem_of_select(statement)
     except RecursionError:
@@ -249,7 +251,11 @@ def _syntax_problem(tree: dict[str, Any], expression: str) -> str:
 
 def _first_line(tree: dict[str, Any]) -> str:
     message = str(tree["error_message"]).splitlines()[0]
-    return TOO_DEEP if message.startswith("Max expression depth") else message
+    if not message.startswith("Max expression depth"):
+        return message
+    from runner.tables.staging.nesting import TOO_DEEP
+
+    return TOO_DEEP
 
 
 def _enclosed(expression: str) -> dict[str, Any]:
@@ -297,6 +303,7 @@ def _catalogue() -> tuple[tuple[str, str, str | None], ...]:
 @cache
 def _parser() -> duckdb.DuckDBPyConnection:
     from runner.tables import duckdb
+    from runner.tables.staging.nesting import MOST_LEVELS
 
     parser = duckdb.connect(":memory:", config={"threads": "1"})
     parser.execute(f"SET GLOBAL max_expression_depth = {MOST_LEVELS}")
