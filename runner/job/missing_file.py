@@ -11,6 +11,9 @@ from pathlib import Path
 
 from runner.suggest import closest
 
+_MOST_COMPARED = 20_000
+"""Of more names, comparing takes many seconds."""
+
 
 def broken_link(file: Path) -> str | None:
     """Where a symbolic link leads, if no file is there; None if `file` is no such link."""
@@ -33,6 +36,8 @@ def similar_file(file: Path, fits: Callable[[os.DirEntry[str]], bool] | None = N
     """
     with os.scandir(file.parent) as entries:
         names = [each.name for each in entries if each.name != file.name and _may_be(each, fits)]
+    if len(names) > _MOST_COMPARED:
+        return None
     # Endings are alike in most names, and would make any two of them alike.
     stem = closest(file.stem, {Path(name).stem for name in names})
     near = closest(file.name, [name for name in names if Path(name).stem == stem])

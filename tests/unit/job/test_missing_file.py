@@ -3,6 +3,7 @@ from pathlib import Path
 
 import pytest
 
+from runner.job import missing_file
 from runner.job.load import check_job
 from runner.job.yaml.document import read_document
 
@@ -27,6 +28,13 @@ def test_names_with_nothing_but_their_ending_in_common_are_not_alike(tmp_path):
     assert problem(tmp_path / "job" / "a.yaml")[2] == (
         f"check the path: there is no folder {tmp_path / 'job'}"
     )
+
+
+def test_a_name_is_not_compared_with_those_of_a_very_large_folder(tmp_path, monkeypatch):
+    for name in ("customers.yaml", "orders.yaml"):
+        (tmp_path / name).write_text("")
+    monkeypatch.setattr(missing_file, "_MOST_COMPARED", 1)
+    assert problem(tmp_path / "custmers.yaml")[2] == "check the path"
 
 
 def test_a_link_that_leads_nowhere_is_told_from_a_missing_file(tmp_path):
