@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 
 from runner.credentials import Secret
-from runner.errors import StateError
+from runner.errors import JobError, StateError
 from runner.job.model import Connection
 from runner.job.origin import Origin
 from runner.state.locks import file_lock, is_free
@@ -68,7 +68,7 @@ def local_org(state: StateFolder, folder: Path, org_file: Path | None) -> Iterat
                 org = running_org(state, folder)
                 if org is None:
                     process = _start(state, folder, org_file)
-                    org = _wait_until_ready(process)
+                    org = _wait_until_ready(process, org_file)
                 else:
                     check_org_file(org, org_file)
             yield org
@@ -115,12 +115,20 @@ def _start(state: StateFolder, folder: Path, org_file: Path | None) -> subproces
     )
 
 
-def _wait_until_ready(process: subprocess.Popen[str]) -> LocalOrg:
+def _wait_until_ready(process: subprocess.Popen[str], org_file: Path | None) -> LocalOrg:
     line = process.stdout.readline() if process.stdout else ""
     try:
         answer = json.loads(line)
     except ValueError as error:
         raise StateError("The local org did not start.", hint="See the output above.") from error
+    if found := answer.get("diagnostics"):
+        _, origin = declared_org(org_file)
+        raise JobError(
+            tuple(
+                origin.diagnose(tuple(each["path"]), each["code"], each["message"])
+                for each in found
+            )
+        )
     if "url" not in answer:
         raise StateError(f"The local org did not start: {answer['error']}", hint=answer.get("hint"))
     return LocalOrg(answer["url"], Secret(answer["access_token"]))

@@ -31,9 +31,11 @@ def test_an_org_that_cannot_be_ends_the_command_with_where_and_why(bench):
     field = "{type: lookup, to: Nix__c}"
     text = f"version: 1\nobjects: {{Account: {{fields: {{To__c: {field}}}}}}}\n"
     ended = bench.run("org", "serve", "--port", "0", "--org-file", bench.write("org.yaml", text))
-    assert ended.code == 2
-    assert "org.yaml:2:" in ended.err
-    assert "no sObject Nix__c in this org" in ended.err
+    of_run = bench.run("run", bench.job(QUERY, connection=CONNECTION))
+    for each in (ended, of_run):
+        assert each.code == 2
+        assert "org.yaml:2:" in each.err
+        assert "no sObject Nix__c in this org" in each.err
 
 
 def names(bench, job, file):
