@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Self
 from runner.errors import StateError
 from runner.job.endpoints import DatabaseTarget
 from runner.lanes import result_of
-from runner.tables.database import storage_errors
+from runner.tables.database import first_line, storage_errors
 from runner.tables.field_types import FieldKind
 from runner.tables.psycopg_connection import connect_psycopg
 from runner.tables.sources.chunks import file_blocks
@@ -159,7 +159,7 @@ def copy(
                     numbers.look(block)
             numbers.check()
         except psycopg.errors.NumericValueOutOfRange as error:
-            raise TooNarrowError(f"The database rejected this: {error}") from error
+            raise TooNarrowError(f"The database rejected this: {first_line(error)}.") from error
 
 
 class _Numbers:

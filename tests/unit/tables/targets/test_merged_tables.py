@@ -291,6 +291,14 @@ def test_a_text_is_left_to_a_database_that_takes_no_number_for_it(database, put)
     assert [str(each[0]) for each in database('SELECT "Name" FROM t')] == ["2026-01-31 08:00:00"]
 
 
+def test_a_number_that_a_column_made_by_hand_has_no_room_for_is_told_in_one_line(database, put):
+    if database.is_sqlite:
+        return
+    database('CREATE TABLE t ("Id" text, "N" smallint)')
+    with pytest.raises((StateError, StorageError), match=r"\A.*out of range for .*\.\Z"):
+        put("Id,N", ("a", "40000"))
+
+
 def test_numbers_keep_every_digit(database, put):
     put("Id,Amount,N", ("a", "12.34", "7"))
     put("Id,Amount", ("b", "123456.789"))
