@@ -1,9 +1,11 @@
 """Words that people try as a command, as other tools have them, and what to type here.
 
-Imported where a command is unknown. Knows the words only.
+A job without a command is one, too. Imported where a command is unknown. Knows the words only.
 """
 
 from __future__ import annotations
+
+import shlex
 
 _IN_A_JOB = "What to read and write is declared in a job: `runner init` writes one to start from."
 
@@ -53,8 +55,12 @@ def said_of(word: str, group: str, verbs: tuple[str, ...]) -> str | None:
         group: The command that it was typed after: `org`; empty after `runner`.
         verbs: The commands after `runner`.
     """
+    given, word = word, word.lower()
     if group:
         return f"Did you mean `runner {word}`?" if word in verbs else None
+    if word.endswith((".yaml", ".yml")):
+        verb = "test" if word.endswith((".test.yaml", ".test.yml")) else "run"
+        return f"Did you mean `runner {verb} {shlex.quote(given)}`?"
     found = [_WORDS[word]] if word in _WORDS else []
     if word in _OF_GROUPS:
         question = f"`runner {_OF_GROUPS[word]} {word}`"
