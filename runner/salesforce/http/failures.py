@@ -20,6 +20,16 @@ _REFUSED_BY_PROXY = {
     "407": "The proxy wants a user and a password: HTTPS_PROXY=http://user:password@proxy:port.",
     "403": "Ask who runs the proxy to allow this host, or name another proxy in HTTPS_PROXY.",
 }
+_UNTRUSTED_HINT = (
+    "If a proxy here inspects TLS, name the file of its certificate in SSL_CERT_FILE, "
+    "or add the certificate to this machine's trusted ones. Check the clock, too."
+)
+_OF_OLD_FORM = ("Key Identifier", "key usage", "Key usage", "Basic Constraints")
+"""What OpenSSL's strict check misses in a certificate; Python has it on since 3.13."""
+_OLD_FORM_HINT = (
+    "Since 3.13, Python refuses certificates that lack this. Have it issued anew with what is "
+    "missing, or unset SSL_CERT_FILE and add the authority to this machine's trusted ones."
+)
 
 
 class ExchangeError(Exception):
@@ -69,10 +79,10 @@ def _error_of(failure: Exception, request: OrgRequest) -> OrgError:
             hint=_REFUSED_BY_PROXY[cause[:3]],
         )
     if isinstance(failure, UnsentError) and "CERTIFICATE_VERIFY_FAILED" in cause:
+        is_of_old_form = any(each in cause for each in _OF_OLD_FORM)
         return UnexpectedAnswerError(
             f"The certificate of {host} is not trusted: {cause}",
-            hint="If a proxy here inspects TLS, name the file of its certificate in SSL_CERT_FILE, "
-            "or add the certificate to this machine's trusted ones. Check the clock, too.",
+            hint=_OLD_FORM_HINT if is_of_old_form else _UNTRUSTED_HINT,
         )
     if isinstance(failure, UnsentError) and not isinstance(failure, CutOffError):
         return TransportError(

@@ -23,14 +23,37 @@ from runner.salesforce.http.transport import Transport, trusted
 from tests.unit.salesforce.http.wire import OK, server
 
 NAMES = [x509.DNSName("localhost"), x509.IPAddress(ip_address("127.0.0.1"))]
+USAGE_OF_AUTHORITY = x509.KeyUsage(
+    digital_signature=False,
+    content_commitment=False,
+    key_encipherment=False,
+    data_encipherment=False,
+    key_agreement=False,
+    key_cert_sign=True,
+    crl_sign=True,
+    encipher_only=False,
+    decipher_only=False,
+)
+USAGE_OF_SERVER = x509.KeyUsage(
+    digital_signature=True,
+    content_commitment=False,
+    key_encipherment=False,
+    data_encipherment=False,
+    key_agreement=False,
+    key_cert_sign=False,
+    crl_sign=False,
+    encipher_only=False,
+    decipher_only=False,
+)
 ENDLESS = b"HTTP/1.1 200 OK\r\n\r\nhello"
 
 
 class Authority:
     """Signs certificates of servers."""
 
-    def __init__(self, folder):
+    def __init__(self, folder, has_identifiers=True):
         self.folder = folder
+        self.has_identifiers = has_identifiers
         self._key = ec.generate_private_key(ec.SECP256R1())
         self._name = self._named("authority")
         made = self._built(self._name, self._key, 1, True).sign(self._key, hashes.SHA256())
@@ -58,8 +81,9 @@ class Authority:
         return context
 
     def _built(self, name, key, days, is_authority):
+        """With the identifiers and the usage that Python 3.13 and newer ask for."""
         ends = datetime.now(UTC) + timedelta(days=days)
-        return (
+        built = (
             x509.CertificateBuilder()
             .subject_name(name)
             .issuer_name(self._name)
@@ -68,6 +92,15 @@ class Authority:
             .not_valid_before(ends - timedelta(days=9))
             .not_valid_after(ends)
             .add_extension(x509.BasicConstraints(is_authority, None), True)
+        )
+        if not self.has_identifiers:
+            return built
+        own, issuer = key.public_key(), self._key.public_key()
+        return (
+            built
+            .add_extension(x509.SubjectKeyIdentifier.from_public_key(own), False)
+            .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(issuer), False)
+            .add_extension(USAGE_OF_AUTHORITY if is_authority else USAGE_OF_SERVER, True)
         )
 
     @staticmethod
@@ -132,6 +165,29 @@ def test_an_authority_that_nobody_named_is_not_trusted(authority, connect, monke
         pytest.raises(UnexpectedAnswerError, match="is not trusted"),
     ):
         connect(url)
+
+
+def test_a_certificate_of_an_old_form_is_refused_with_what_to_do(tmp_path, connect, monkeypatch):
+    """By Python 3.13 and newer by themselves; here by all versions."""
+    old = Authority(tmp_path, has_identifiers=False)
+    monkeypatch.setenv("SSL_CERT_FILE", str(old.file))
+    monkeypatch.delenv("SSL_CERT_DIR", raising=False)
+    default_context = ssl.create_default_context
+
+    def strict(**options):
+        context = default_context(**options)
+        context.verify_flags |= ssl.VERIFY_X509_STRICT
+        return context
+
+    monkeypatch.setattr(ssl, "create_default_context", strict)
+    with (
+        server([OK], context=old.server()) as (url, heads),
+        pytest.raises(UnexpectedAnswerError, match="Missing Authority Key Identifier") as caught,
+    ):
+        connect(url)
+    assert "issued anew" in caught.value.hint
+    assert "unset SSL_CERT_FILE" in caught.value.hint
+    assert heads.result() == []
 
 
 def test_a_folder_of_certificates_is_trusted(authority, connect, monkeypatch, tmp_path):
