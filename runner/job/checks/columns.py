@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 from runner.diagnostics import Diagnostic, Location
 from runner.errors import SourceError
-from runner.job.checks.endpoints import is_encoding, is_here
+from runner.job.checks.endpoints import is_here, is_readable
 from runner.job.choices import Headers
 from runner.job.endpoints import FileSource, TaskSource
 from runner.job.lookups import is_word
@@ -43,7 +43,7 @@ class KnownColumns:
         for task in job.writes if header else ():
             for path, source in files_to_read(job, task):
                 is_new = source not in self._of_file and source.path not in written
-                if is_new and is_here(source) and is_encoding(source.shape.encoding):
+                if is_new and is_here(source) and is_readable(source.shape):
                     self._of_file[source] = self._read(source, path, job, header)
 
     def of(self, task: WriteTask) -> tuple[str, ...] | None:

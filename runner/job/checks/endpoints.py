@@ -294,7 +294,7 @@ _MIN_RECORD_STEPS = 2
 
 def _shape(shape: FileShape, path: Location, job: PartialJob) -> Iterator[Diagnostic]:
     origin = job.origin
-    if not is_encoding(shape.encoding):
+    if not _is_encoding(shape.encoding):
         message = f"there is no encoding `{shape.encoding}`"
         hint = "common ones are utf-8, utf-16, iso-8859-1 and windows-1252"
         yield origin.diagnose((*path, "encoding"), "job/unknown-encoding", message, help=hint)
@@ -313,7 +313,7 @@ def _shape(shape: FileShape, path: Location, job: PartialJob) -> Iterator[Diagno
         at = (*path, "numbers", "thousands")
         yield origin.diagnose(at, "job/contradiction", message, help=hint)
     yield from _area(shape.area, path, job)
-    if shape.format is FileFormat.CSV and shape.delimiter == shape.quote:
+    if _is_ambiguous(shape):
         message = "the delimiter and the quote are the same character"
         hint = "choose another delimiter"
         yield origin.diagnose((*path, "delimiter"), "job/same-delimiter", message, help=hint)
@@ -335,7 +335,16 @@ def _area(area: SheetArea, path: Location, job: PartialJob) -> Iterator[Diagnost
         yield job.origin.diagnose(at, "job/contradiction", message, help=hint, at_key=True)
 
 
-def is_encoding(name: str) -> bool:
+def is_readable(shape: FileShape) -> bool:
+    """Whether a file of this shape can be read at all; if not, the shape is a problem itself."""
+    return _is_encoding(shape.encoding) and not _is_ambiguous(shape)
+
+
+def _is_ambiguous(shape: FileShape) -> bool:
+    return shape.format is FileFormat.CSV and shape.delimiter == shape.quote
+
+
+def _is_encoding(name: str) -> bool:
     """Whether Python knows an encoding of text by this name."""
     try:
         " ".encode(name)

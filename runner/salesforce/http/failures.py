@@ -27,8 +27,8 @@ _UNTRUSTED_HINT = (
 _OF_OLD_FORM = ("Key Identifier", "key usage", "Key usage", "Basic Constraints")
 """What OpenSSL's strict check misses in a certificate; Python has it on since 3.13."""
 _OLD_FORM_HINT = (
-    "Since 3.13, Python refuses certificates that lack this. Have it issued anew with what is "
-    "missing, or unset SSL_CERT_FILE and add the authority to this machine's trusted ones."
+    "Since 3.13, Python refuses such certificates. Ask who issues it for one that follows RFC "
+    "5280, or unset SSL_CERT_FILE and add the authority to this machine's trusted ones."
 )
 
 
