@@ -97,8 +97,7 @@ class Authority:
             return built
         own, issuer = key.public_key(), self._key.public_key()
         return (
-            built
-            .add_extension(x509.SubjectKeyIdentifier.from_public_key(own), False)
+            built.add_extension(x509.SubjectKeyIdentifier.from_public_key(own), False)
             .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(issuer), False)
             .add_extension(USAGE_OF_AUTHORITY if is_authority else USAGE_OF_SERVER, True)
         )
