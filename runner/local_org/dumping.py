@@ -8,14 +8,17 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator
+from decimal import Decimal
 from itertools import compress
 
 from msgspec import Struct
 
+from runner.local_org import exact_numbers
 from runner.local_org.bootstrap import initial_ids
 from runner.local_org.catalog.model import SObject, writeable
 from runner.local_org.org import Org
 from runner.local_org.soql import prepare
+from runner.local_org.soql.kinds import Kind, kind_of
 from runner.local_org.store import quoted
 
 _FILES = frozenset({"Attachment", "ContentVersion"})
@@ -74,9 +77,25 @@ def table(org: Org, sobject: SObject) -> Table:
     with org.store.reading() as conn:
         left_out = set(initial_ids(org.id)) | set(_followers(conn, sobject))
         rows = [row for row in prepared.flat(conn) if row[0] not in left_out]
+    doubles = [_is_double(sobject, name) for name in names]
+    if any(doubles):
+        rows = [
+            [_in_full(cell) if double else cell for cell, double in zip(row, doubles, strict=True)]
+            for row in rows
+        ]
     used = [any(row[at] for row in rows) for at in range(len(names))]
     columns = tuple(compress(names, used))
     return Table(columns, tuple(tuple(compress(row, used)) for row in rows))
+
+
+def _is_double(sobject: SObject, name: str) -> bool:
+    field = sobject.field(name)
+    return field is not None and kind_of(field) is Kind.DOUBLE
+
+
+def _in_full(number: str) -> str:
+    """A number that a query prints, without its exponent: people read it, too."""
+    return exact_numbers.plain(Decimal(number)) if "E" in number else number
 
 
 def _kept(sobject: SObject, name: str) -> bool:

@@ -103,7 +103,7 @@ def test_what_could_not_be_sent_waits_for_the_next_run(bench, org, hook):
     assert bench.run("run", job).code == 0
     late, recovered = messages(hook)
     assert (late["event"], late["delayed"]) == ("partial", True)
-    assert "could not be sent before (it answered 500)" in late["text"]
+    assert "could not be sent earlier (it answered 500)" in late["text"]
     assert recovered["event"] == "recovered"
     assert "waiting" not in bench.run("history").out
 
