@@ -5,6 +5,7 @@ Knows what of export.json says which rows there are. Knows no org.
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -22,6 +23,7 @@ _PREFIXES = {"User": "005", "Group": "00G"}
 _SETUP = frozenset({*_PREFIXES, "RecordType", "Profile"})
 """Objects that SFDMU reads by itself; their files may be missing."""
 _KEYS = {"RecordType": "DeveloperName"}
+_NO_DELIMITERS = '"\r\n'
 _CHANGING = ("useFieldMapping", "useValuesMapping", "updateWithMockData")
 """Settings by which SFDMU would write other values than those of the files."""
 
@@ -36,7 +38,7 @@ def export_rows(file: Path) -> FileRows:
     """
     text, found = read_json(file)
     settings = found if isinstance(found, Mapping) else {}
-    delimiter = settings.get("csvFileDelimiter") or settings.get("csvReadFileDelimiter")
+    delimiter = _delimiter(file, text, settings)
     rows: list[FileRow] = []
     ignored: list[str] = []
     for entry in _objects(file, settings):
@@ -55,9 +57,23 @@ def export_rows(file: Path) -> FileRows:
         if operation.lower() == _FOUND and name not in _PREFIXES:
             given = entry.get("externalId") or _KEYS.get(name, "Name")
             keys = tuple(str(given).split(";"))
-        of_object = _rows(file.parent, name, str(delimiter) if delimiter else None)
+        of_object = _rows(file.parent, name, delimiter)
         rows += [replace(row, found_by=keys) for row in of_object]
     return FileRows(tuple(rows), tuple(ignored))
+
+
+def _delimiter(file: Path, text: str, settings: Mapping[str, object]) -> str | None:
+    for key in ("csvFileDelimiter", "csvReadFileDelimiter"):
+        if given := settings.get(key):
+            delimiter = str(given)
+            if len(delimiter) == 1 and delimiter not in _NO_DELIMITERS:
+                return delimiter
+            line = line_of(text, key, delimiter) or 1
+            raise SourceError(
+                f"{file}:{line}: {json.dumps(delimiter)} cannot separate columns.",
+                hint=f"`{key}` is one character, such as a comma; leave it out to have it found.",
+            )
+    return None
 
 
 def _objects(file: Path, settings: Mapping[str, object]) -> Iterator[Mapping[str, object]]:

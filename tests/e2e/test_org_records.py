@@ -132,6 +132,18 @@ UNREADABLE = [
         "export.json:2: the operation Delete of Lead cannot be loaded",
         1,
     ),
+    (
+        "export.json",
+        '{"objects": [],\n"csvFileDelimiter": "\\""}',
+        'export.json:2: "\\"" cannot separate columns',
+        1,
+    ),
+    (
+        "export.json",
+        '{"csvReadFileDelimiter": "tab", "objects": []}',
+        'export.json:1: "tab" cannot separate columns',
+        1,
+    ),
     ("a.parquet", "x", "a.parquet is neither CSV nor JSON", 2),
 ]
 

@@ -127,11 +127,20 @@ def decoded(blocks: Iterator[bytes], path: Path, encoding: str) -> Iterator[byte
     """Convert blocks of another encoding to UTF-8.
 
     Raises:
-        SourceError: A byte cannot be decoded; gives its line and position, from 1.
+        SourceError: A byte cannot be decoded; gives its line and position, from 1. Or the file
+            lacks the byte order mark of its encoding.
     """
     decoder = codecs.getincrementaldecoder(encoding)()
     offset = lines = 0
+    # Looked at here, for Python says it in other ways from version to version.
+    needed = codecs.lookup(encoding).name
+    needs_mark = needed in {name for _, name in _MARKS if name != "utf-8"}
     for block in chain(blocks, [b""]):
+        if needs_mark and not offset and block and marked_encoding(block) != needed:
+            raise SourceError(
+                f"{path} is not {encoding}: it does not start with a byte order mark.",
+                hint=encoding_hint(path),
+            )
         pending = len(decoder.getstate()[0])
         try:
             text = decoder.decode(block, final=not block)
@@ -140,7 +149,7 @@ def decoded(blocks: Iterator[bytes], path: Path, encoding: str) -> Iterator[byte
             before = error.object[: error.start].decode(encoding, "replace")
             line = 1 + lines + before.count("\n")
             raise _undecodable(path, encoding, offset - pending + error.start, line) from error
-        except UnicodeError as error:  # no byte order mark, for instance
+        except UnicodeError as error:  # of encodings such as IDNA
             raise SourceError(
                 f"{path} is not {encoding}: {error}.", hint=encoding_hint(path)
             ) from error

@@ -318,7 +318,9 @@ def _delimiter(start: bytes, shape: FileShape) -> str:
         return shape.delimiter
     text = text.removeprefix("\ufeff")
     if named := re.match(NAMED_DELIMITER, text):
-        return named[1]
+        if named[1] != shape.quote:
+            return named[1]
+        text = text[named.end() :]
     lines = text.splitlines(keepends=True)[shape.skip_rows :]
     is_cut = len(start) >= START_BYTES
     if shape.skip_last and not is_cut:

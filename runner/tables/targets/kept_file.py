@@ -120,7 +120,7 @@ def read_kept(target: FileTarget, to: Path, header: Sequence[str]) -> list[str]:
         return []
     try:
         return _rewrite(target, to, header)
-    except UnicodeDecodeError as error:
+    except UnicodeError as error:  # without a byte order mark, it is no UnicodeDecodeError
         raise _unlike(target, f"it is not {target.shape.encoding}") from error
     except OSError as error:
         if error.errno in NO_ROOM:

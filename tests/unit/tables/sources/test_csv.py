@@ -38,6 +38,7 @@ HUGE = "x" * 131_072
         (b"a,b", {}, []),
         (b"", {"header": ("a", "b")}, []),
         (b"sep=;\r\na;b\r\n1;2\r\n", {"delimiter": ";"}, [{"a": "1", "b": "2"}]),
+        (b'sep="\na;b\n"1;";2\n', {"delimiter": ";"}, [{"a": "1;", "b": "2"}]),
         (b"\xef\xbb\xbfsep=|\na|b\n1|2\n", {"delimiter": "|"}, [{"a": "1", "b": "2"}]),
         (b'Sales, "2026\r\n\r\na,b\r\n1,"2\n"\r\n', {"skip_rows": 2}, [{"a": "1", "b": "2\n"}]),
         (
@@ -167,6 +168,8 @@ def test_a_header_that_cannot_be_read_is_an_error(content, said, header):
         header(content)
 
 
-def test_a_file_without_the_mark_of_its_encoding_is_an_error(header):
-    with pytest.raises(SourceError, match="is not utf-16: UTF-16 stream does not start with BOM"):
-        header(b"a,b\n", encoding="utf-16")
+@pytest.mark.parametrize("encoding", ["utf-16", "UTF16", "utf-32"])
+def test_a_file_without_the_mark_of_its_encoding_is_an_error(header, encoding):
+    said = f"is not {encoding}: it does not start with a byte order mark"
+    with pytest.raises(SourceError, match=said):
+        header(b"a,b\n", encoding=encoding)

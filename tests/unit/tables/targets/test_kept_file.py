@@ -198,6 +198,14 @@ def test_a_file_of_something_else_is_left_alone(put, tmp_path, form, content, sa
     assert {each.name for each in tmp_path.iterdir()} == {"records.csv", put.path.name}
 
 
+def test_a_file_of_another_encoding_is_left_alone(put, tmp_path):
+    (tmp_path / "out.csv").write_bytes(b"Id\na\n")
+    shape = FileShape(FileFormat.CSV, encoding="utf-16")
+    with pytest.raises(StateError, match="it is not utf-16"):
+        put(FileFormat.CSV, "Id", ("a",), shape=shape)
+    assert put.path.read_bytes() == b"Id\na\n"
+
+
 @formats
 def test_a_folder_in_the_place_of_the_file_is_reported(put, tmp_path, form):
     (tmp_path / f"out.{form}" / "inner").mkdir(parents=True)
