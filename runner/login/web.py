@@ -174,7 +174,7 @@ def _exchange(
 
 def _timed_out(request: SignInRequest, callback: str) -> SignInError:
     return SignInError(
-        f"The sign-in in the browser was not finished within {request.timeout_seconds:g} seconds.",
+        f"The sign-in in the browser was not finished within {request.timeout_seconds:g} s.",
         hint="Run the command again. If the browser showed an error of Salesforce:\n"
         f"- redirect_uri_mismatch: register exactly {callback} in the app, port included.\n"
         "- OAUTH_APP_BLOCKED, OAUTH_APP_ACCESS_DENIED: an admin must allow the app, and this user, "
