@@ -199,11 +199,6 @@ def describe_partitions(source: AnySource, most_rows: int) -> tuple[Records, ...
     return _read_files(source, _files(source.path), Path(), UNBOUNDED, described)
 
 
-def notes_of(opened: Sequence[Records]) -> tuple[str, ...]:
-    """What the user should know about how a source was read."""
-    return tuple(note for records in opened for note in records.notes)
-
-
 def _open_files(source: FileSource, folder: Path, disk: Disk) -> tuple[Records, ...]:
     if source.shape.format is FileFormat.DELTA:
         return (_read_delta(source, folder / "rows.csv", disk),)

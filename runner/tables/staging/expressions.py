@@ -87,12 +87,9 @@ def problem_of(expression: str) -> str | None:
 
 def problem_by_syntax_tree(expression: str) -> str | None:
     """Like `problem_of`, decided by DuckDB whether the expression is plain or not."""
-    from runner.tables.staging.nesting import TOO_DEEP, is_too_deep
+    from runner.tables.staging.nesting import too_deep_or
 
-    try:
-        return TOO_DEEP if is_too_deep(expression) else _problem(expression)
-    except RecursionError:  # of what DuckDB counts as fewer levels
-        return TOO_DEEP
+    return too_deep_or(_problem, expression)
 
 
 def _problem(expression: str) -> str | None:
@@ -119,12 +116,9 @@ def _problem_of_one(chosen: dict[str, Any]) -> str | None:
 
 def problem_of_select(statement: str) -> str | None:
     """Say why SQL is not a single SELECT; None if it is."""
-    from runner.tables.staging.nesting import TOO_DEEP, is_too_deep
+    from runner.tables.staging.nesting import too_deep_or
 
-    try:
-        return TOO_DEEP if is_too_deep(statement) else _problem_of_select(statement)
-    except RecursionError:
-        return TOO_DEEP
+    return too_deep_or(_problem_of_select, statement)
 
 
 def _problem_of_select(statement: str) -> str | None:
@@ -250,12 +244,9 @@ def _syntax_problem(tree: dict[str, Any], expression: str) -> str:
 
 
 def _first_line(tree: dict[str, Any]) -> str:
-    message = str(tree["error_message"]).splitlines()[0]
-    if not message.startswith("Max expression depth"):
-        return message
-    from runner.tables.staging.nesting import TOO_DEEP
+    from runner.tables.staging.nesting import in_plain_words
 
-    return TOO_DEEP
+    return in_plain_words(str(tree["error_message"]).splitlines()[0])
 
 
 def _enclosed(expression: str) -> dict[str, Any]:

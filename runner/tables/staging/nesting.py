@@ -7,6 +7,7 @@ the signs before a value. Knows brackets, signs, quotes and comments. Knows noth
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 
 MOST_LEVELS = 200
 """Of an expression in another: its syntax tree is read by recursion, which Python limits."""
@@ -32,3 +33,16 @@ def is_too_deep(sql: str) -> bool:
         if max(brackets, signs) > MOST_LEVELS:
             return True
     return False
+
+
+def too_deep_or(check: Callable[[str], str | None], sql: str) -> str | None:
+    """That a text is nested too deeply, or else what `check` finds."""
+    try:
+        return TOO_DEEP if is_too_deep(sql) else check(sql)
+    except RecursionError:  # of what DuckDB counts as fewer levels
+        return TOO_DEEP
+
+
+def in_plain_words(message: str) -> str:
+    """A message of DuckDB's parser, unless it says that a text is nested too deeply."""
+    return TOO_DEEP if message.startswith("Max expression depth") else message

@@ -27,7 +27,7 @@ from runner.tables.field_types import FieldKind, MappedColumn
 from runner.tables.sources.chunks import UncutError
 from runner.tables.sources.csv import PLAIN_CSV, Records, own_columns, shown_as
 from runner.tables.sources.footer import blank_note
-from runner.tables.sources.open import AnySource, notes_of, open_source
+from runner.tables.sources.open import AnySource, open_source
 from runner.tables.staging.canonical_values import MACROS
 from runner.tables.staging.chunk import RowChunk
 from runner.tables.staging.chunk_mapping import ChunkMapper
@@ -134,7 +134,8 @@ class StagedRows:
     def notes(self) -> tuple[str, ...]:
         """What the user should know about how the source was read."""
         others = self._elsewhere.notes if self._elsewhere else ()
-        return (*notes_of(self._records), *others, *blank_note(self.blank_rows))
+        own = (note for records in self._records for note in records.notes)
+        return (*own, *others, *blank_note(self.blank_rows))
 
     def map(
         self,

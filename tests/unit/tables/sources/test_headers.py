@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from runner.errors import SourceError
 from runner.job.endpoints import Compression, FileFormat, FileShape, FileSource
 from runner.tables.field_types import MappedColumn
-from runner.tables.sources.open import columns_of, notes_of, open_source
+from runner.tables.sources.open import columns_of, open_source
 
 ROW = [{"a": "1", "b": "2"}]
 
@@ -57,6 +57,10 @@ def test_what_would_lose_a_value_is_refused(stage, content, shape, said):
         stage(content, shape=shape)
     assert said in raised.value.message
     assert raised.value.hint
+
+
+def notes_of(opened):
+    return tuple(note for records in opened for note in records.notes)
 
 
 def test_lines_that_are_skipped_at_the_end_are_shown(stage):
