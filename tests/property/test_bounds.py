@@ -142,7 +142,7 @@ def look_for_exponents(folder):
     for cell in (*CELLS, b'"-1.25E-5"', b'"9.5E8"x'):
         for stop in range(len(cell) + 1):
             rows.write_bytes(cell[:stop])
-            exponents._has_exponent(rows)  # noqa: SLF001
+            exponents.has_exponent(rows)
 
 
 @pytest.mark.parametrize(

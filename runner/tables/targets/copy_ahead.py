@@ -118,7 +118,12 @@ class CopyAhead:
     def _begin(self, file: Path, size: int) -> None:
         from concurrent.futures import ThreadPoolExecutor
 
+        from runner.tables.targets.exponents import has_exponent
+
         try:
+            if has_exponent(file):  # the file will be rewritten once it is complete
+                self._expected = 0
+                return
             growing = self._growing = _GrowingFile(file, size, _LATEST * self._soon)
         except OSError:
             self._expected = 0

@@ -47,7 +47,7 @@ def remove_exponents(rows: Path, columns: Sequence[QueryColumn]) -> None:
     """
     wanted = {each.name.lower() for each in columns if each.kind is FieldKind.NUMBER}
     try:
-        if not wanted or not _has_exponent(rows):
+        if not wanted or not has_exponent(rows):
             return
         from runner.tables.targets.column_types import column_names
         from runner.tables.targets.masking import masked_pages
@@ -60,8 +60,12 @@ def remove_exponents(rows: Path, columns: Sequence[QueryColumn]) -> None:
         raise unwritable(rows, error) from error
 
 
-def _has_exponent(rows: Path) -> bool:
-    """Whether a value, of any column, looks like a number with an exponent."""
+def has_exponent(rows: Path) -> bool:
+    """Whether a value, of any column, looks like a number with an exponent.
+
+    Raises:
+        OSError: The file cannot be read.
+    """
     find = compiled(_FIND, rows.stat().st_size)
     rest = b""
     with rows.open("rb") as source:

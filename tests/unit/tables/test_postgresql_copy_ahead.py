@@ -187,6 +187,7 @@ def test_a_download_that_becomes_slow_is_not_waited_for(database, download):
         (MANY, HEADER, (*COLUMNS[:2], QueryColumn("Note", FieldKind.NUMBER))),  # of any width
         (MANY, HEADER, (COLUMNS[2], *COLUMNS[:2])),  # columns are going to be moved
         (MANY, HEADER.replace(b'"', b""), COLUMNS),  # rows are going to be moved
+        (MANY, HEADER + b'"1","1.5E7",""\n', COLUMNS),  # numbers are going to be written in full
     ],
 )
 def test_other_rows_are_not_copied_ahead(database, download, rows, header, columns):
