@@ -230,12 +230,16 @@ def connect(path: Path) -> sqlite3.Connection:
         check_same_thread=False,
         cached_statements=_STATEMENTS,
     )
-    triggers.register(conn)
-    conn.create_function("sf_lower", 1, fold, deterministic=True)
-    conn.create_collation("SF_NOCASE", _compare)
-    conn.execute("PRAGMA journal_mode = WAL")
-    conn.execute("PRAGMA synchronous = NORMAL")
-    conn.execute(f"PRAGMA cache_size = -{_CACHE_KIB}")
+    try:
+        triggers.register(conn)
+        conn.create_function("sf_lower", 1, fold, deterministic=True)
+        conn.create_collation("SF_NOCASE", _compare)
+        conn.execute("PRAGMA journal_mode = WAL")
+        conn.execute("PRAGMA synchronous = NORMAL")
+        conn.execute(f"PRAGMA cache_size = -{_CACHE_KIB}")
+    except BaseException:  # the file may be damaged
+        conn.close()
+        raise
     return conn
 
 

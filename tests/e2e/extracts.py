@@ -1,6 +1,7 @@
 """Jobs that extract what has changed, the org's clock, and what arrives."""
 
 import sqlite3
+from contextlib import closing
 
 SELECT = "SELECT Id, Name, SystemModstamp FROM Account"
 APPEND = "{database: {env: DB}, table: a, mode: append}"
@@ -21,7 +22,7 @@ class Table:
         bench.env["DB"] = f"sqlite:///{self._file}"
 
     def __call__(self, table="a"):
-        with sqlite3.connect(self._file) as link:
+        with closing(sqlite3.connect(self._file)) as link, link:
             return [row[0] for row in link.execute(f"SELECT Name FROM {table} ORDER BY rowid")]
 
 

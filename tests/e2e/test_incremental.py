@@ -1,6 +1,7 @@
 """Queries with `since`: each run extracts what has changed since the one before."""
 
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import deltalake
@@ -143,7 +144,7 @@ def test_another_query_or_target_starts_with_a_full_extract(bench, org, table, t
     time.passes()
     ran(bench, bench.job(task()))
     if "Phone" in changed.get("query", ""):
-        with sqlite3.connect(bench.folder / "t.db") as link:
+        with closing(sqlite3.connect(bench.folder / "t.db")) as link, link:
             link.execute("ALTER TABLE a ADD COLUMN Phone TEXT")
     ended = ran(bench, bench.job(task(**changed)))
     assert "full extract until" in notes(ended)
@@ -166,7 +167,7 @@ def test_a_target_that_is_gone_gets_everything_again(bench, org, table, time):
     job = bench.job(task())
     ran(bench, job)
     for lose in ("DROP TABLE a", "DELETE FROM a"):
-        with sqlite3.connect(bench.folder / "t.db") as link:
+        with closing(sqlite3.connect(bench.folder / "t.db")) as link, link:
             link.execute(lose)
         assert "the target of the last extract is gone or empty" in notes(ran(bench, job))
         assert table() == ["A"]

@@ -1,6 +1,7 @@
 """Where the watermark of a target is, and what a target that is another or older gets."""
 
 import sqlite3
+from contextlib import closing
 
 import duckdb
 import pytest
@@ -35,7 +36,7 @@ def test_another_machine_goes_on_where_the_database_says(bench, org, time, table
     time.passes()
     ran(bench, job)
     assert sorted(table()) == (["A", "A2", "B"] if mode == "append" else ["A2", "B"])
-    with sqlite3.connect(bench.folder / "t.db") as link:
+    with closing(sqlite3.connect(bench.folder / "t.db")) as link, link:
         rows = link.execute("SELECT job, task, target, field FROM _sfrunner_state").fetchall()
     assert rows == [("test", "changes", "a", "SystemModstamp")]
 
@@ -83,7 +84,7 @@ def test_a_target_with_the_rows_of_another_org_is_refused(bench, org, time, tabl
     if kind == "table":
         files["_sfrunner_state"] = bench.folder / "t.db"
     for name, file in files.items():
-        with sqlite3.connect(file) as link:
+        with closing(sqlite3.connect(file)) as link, link:
             link.execute(f"UPDATE {name} SET org_id = '{other}'")
     held = bench.folder / ("a.csv" if kind == "file" else "t.db")
     before = held.read_bytes()
@@ -99,7 +100,7 @@ def test_a_target_with_the_rows_of_another_org_is_refused(bench, org, time, tabl
     assert "requested by --full" in notes(ran(bench, job, "--full"))
     assert "changes from" in notes(ran(bench, job))
     for name, file in files.items():
-        with sqlite3.connect(file) as link:
+        with closing(sqlite3.connect(file)) as link, link:
             assert link.execute(f"SELECT count(*) FROM {name}").fetchone() == (1,)
 
 
@@ -108,7 +109,7 @@ def test_a_target_of_another_org_that_is_gone_is_no_obstacle(bench, org, time):
     org.create("Account", Name="A")
     time.passes()
     ran(bench, job)
-    with sqlite3.connect(bench.state / "ledger.sqlite") as link:
+    with closing(sqlite3.connect(bench.state / "ledger.sqlite")) as link, link:
         link.execute("UPDATE watermarks SET org_id = '00D000000000009EAA'")
     (bench.folder / "a.csv").unlink()
     assert "no earlier extract from this org" in notes(ran(bench, job))

@@ -1,6 +1,7 @@
 """The local org of a folder: seeded once, found by all who use it, or refused with the reason."""
 
 import sqlite3
+from contextlib import closing
 
 import pytest
 
@@ -139,7 +140,7 @@ def test_a_defect_of_the_org_is_one_line_in_the_terminal(bench, api, code):
     bench.write("new.csv", "Name\nAcme\n")
     assert bench.run("run", job).code == 0
     (store,) = (bench.state / "local_org").glob("*/org.sqlite3")
-    with sqlite3.connect(store) as conn:
+    with closing(sqlite3.connect(store)) as conn, conn:
         conn.execute(
             "CREATE TRIGGER broken BEFORE INSERT ON Account BEGIN SELECT RAISE(ABORT, 'x'); END"
         )

@@ -5,6 +5,7 @@ import signal
 import sqlite3
 import subprocess
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -146,7 +147,7 @@ def test_run_anew_gives_the_unfinished_run_up(bench, stalled_org):
 def test_another_org_is_refused(bench, stalled_org):
     write_rows(bench)
     stop_midway(bench, stalled_org, bench.job(LOAD))
-    with sqlite3.connect(bench.state / "ledger.sqlite") as ledger:
+    with closing(sqlite3.connect(bench.state / "ledger.sqlite")) as ledger, ledger:
         ledger.execute("UPDATE runs SET org_id = '00D000000000XXX'")
     ledger.close()
     refused = bench.run("resume")

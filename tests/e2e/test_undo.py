@@ -5,6 +5,7 @@ import json
 import os
 import pty
 import sqlite3
+from contextlib import closing
 
 import pytest
 
@@ -230,7 +231,7 @@ def test_a_run_that_is_not_at_its_end_or_wrote_to_another_org_is_refused(bench, 
     assert refused.code == 2
     assert "runner resume" in refused.err
     assert bench.run("resume").code == 0
-    with sqlite3.connect(bench.state / "ledger.sqlite") as ledger:
+    with closing(sqlite3.connect(bench.state / "ledger.sqlite")) as ledger, ledger:
         ledger.execute("UPDATE runs SET org_id = '00D000000000001AAA'")
     refused = bench.run("undo", "--yes")
     assert refused.code == 2

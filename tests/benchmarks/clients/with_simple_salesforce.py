@@ -9,6 +9,7 @@ import csv
 import json
 import sqlite3
 import sys
+from contextlib import closing
 from itertools import islice
 from pathlib import Path
 
@@ -64,7 +65,7 @@ def bulk_jsonl(sf, soql, _source, folder):
 
 def bulk_sqlite(sf, soql, _source, folder):
     files = _downloaded(sf, soql, folder)
-    with sqlite3.connect(folder / "rows.db") as link:
+    with closing(sqlite3.connect(folder / "rows.db")) as link, link:
         for number, file in enumerate(files):
             with file.open(encoding="utf-8", newline="") as rows:
                 reader = csv.reader(rows)

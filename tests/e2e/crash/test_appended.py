@@ -2,6 +2,7 @@
 
 import random
 import sqlite3
+from contextlib import closing
 
 import pytest
 
@@ -47,7 +48,7 @@ class Loads:
 
     def finished(self):
         """How many runs have nothing left to resume; one that sent nothing is one of them later."""
-        with sqlite3.connect(self._state / "ledger.sqlite") as ledger:
+        with closing(sqlite3.connect(self._state / "ledger.sqlite")) as ledger, ledger:
             found = ledger.execute("SELECT count(*) FROM runs WHERE settled AND exit_code = 0")
             return found.fetchone()[0]
 

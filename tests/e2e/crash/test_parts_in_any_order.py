@@ -6,6 +6,7 @@ REST is as many batches.
 
 import csv
 import shutil
+from contextlib import closing
 from pathlib import Path
 from sqlite3 import connect
 
@@ -148,7 +149,7 @@ def test_a_kill_right_after_a_job_was_aborted_leaves_no_row_in_doubt(load, org, 
     run = load("create", more=f"  concurrency: serial\n  retry: {{attempts: {attempts}}}\n")
     for point in range(30, 60):
         assert run("run", "JOB", "--anew", kill_at=point).code == -9
-        with connect(bench.folder / "states" / "ledger.sqlite") as ledger:
+        with closing(connect(bench.folder / "states" / "ledger.sqlite")) as ledger, ledger:
             known = ledger.execute("SELECT bulk_job_id FROM parts WHERE state = 'Open'").fetchall()
         if known:
             break

@@ -6,6 +6,7 @@ import os
 import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 
 import duckdb
 import openpyxl
@@ -243,7 +244,7 @@ def test_what_was_found_about_a_file_is_said_and_recorded(bench, org):
 
 def test_params_of_the_command_line_reach_the_sql_of_sources(bench, org):
     place = bench.folder / "erp.db"
-    with sqlite3.connect(place) as erp:
+    with closing(sqlite3.connect(place)) as erp, erp:
         erp.execute("CREATE TABLE c (name, changed)")
         erp.executemany(
             "INSERT INTO c VALUES (?, ?)", [("Old", "2026-01-01"), ("New", "2026-03-01")]

@@ -47,6 +47,8 @@ def test_orgs_of_one_template_share_no_records(tmp_path):
         conn.execute('DELETE FROM "User"')
     with orgs[1].store.reading() as conn:
         assert conn.execute('SELECT COUNT(*) FROM "User"').fetchone() == (1,)
+    for org in orgs:
+        org.store.close()
 
 
 def test_faults_of_one_org_are_checked(tmp_path):

@@ -4,6 +4,7 @@ import hashlib
 import sqlite3
 import stat
 import zipfile
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -41,7 +42,7 @@ def there(tmp_path):
         ids = tmp_path / "ids"
         ids.write_text("001000000000001\n001000000000002\n")
         ledger.managed.note(ManagedChange(MirrorKey(JOB, "m", "00D1"), Event.CREATED, ids))
-    with sqlite3.connect(state.ledger) as connection:
+    with closing(sqlite3.connect(state.ledger)) as connection, connection:
         connection.execute("UPDATE runs SET pid = 99999999, began = 'x' WHERE state = 'running'")
     connection.close()
     return state
@@ -286,7 +287,7 @@ def test_a_ledger_with_a_trigger_is_refused(tmp_path, here, file):
     def add_trigger(members):
         database = tmp_path / "other.sqlite"
         database.write_bytes(members["ledger.sqlite"])
-        with sqlite3.connect(database) as connection:
+        with closing(sqlite3.connect(database)) as connection, connection:
             connection.execute("CREATE TRIGGER t AFTER UPDATE ON runs BEGIN SELECT 1; END")
         connection.close()
         return {**members, "ledger.sqlite": database.read_bytes()}

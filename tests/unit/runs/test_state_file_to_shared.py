@@ -1,6 +1,7 @@
 """The state of one machine in a file, added to a state that machines share."""
 
 import sqlite3
+from contextlib import closing
 from datetime import timedelta
 
 import pytest
@@ -112,7 +113,7 @@ def test_columns_of_a_file_that_was_made_by_hand_are_not_sql(shared, file, tmp_p
     def add_column(members):
         database = tmp_path / "other.sqlite"
         database.write_bytes(members["ledger.sqlite"])
-        with sqlite3.connect(database) as connection:
+        with closing(sqlite3.connect(database)) as connection, connection:
             connection.execute("""ALTER TABLE watermarks ADD COLUMN "x) VALUES (1); --" TEXT""")
         connection.close()
         return {**members, "ledger.sqlite": database.read_bytes()}
@@ -128,7 +129,7 @@ def test_both_kinds_of_ledger_have_the_same_columns(shared, there):
     for table in sqlalchemy.inspect(engine).get_table_names(schema=shared.shared.schema):
         found = sqlalchemy.inspect(engine).get_columns(table, schema=shared.shared.schema)
         columns[table] = {each["name"] for each in found} - {"rowid"}
-    with sqlite3.connect(there.ledger) as connection:
+    with closing(sqlite3.connect(there.ledger)) as connection, connection:
         tables = [
             row[0]
             for row in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")

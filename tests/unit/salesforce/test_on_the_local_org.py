@@ -82,6 +82,7 @@ def local(tmp_path, transport) -> Iterator[Local]:
         session = Session(transport, tokens, retrier, login_command="runner login")
         session.api_version = "66.0"
         yield Local(org, server.url, tokens, session)
+    org.store.close()
 
 
 def names(session):

@@ -3,6 +3,7 @@
 import json
 import os
 import sqlite3
+from contextlib import closing
 
 import duckdb
 import pytest
@@ -51,7 +52,7 @@ def sources(tmp_path, parquet):
     lines = "\n".join(json.dumps({"n": n}) for n in NUMBERS)
     (tmp_path / "a.jsonl").write_text(lines)
     yield FileSource(tmp_path / "a.jsonl", FileShape(FileFormat.JSONL))
-    with sqlite3.connect(tmp_path / "a.db") as connection:
+    with closing(sqlite3.connect(tmp_path / "a.db")) as connection, connection:
         connection.execute("CREATE TABLE t (n REAL)")
         connection.executemany("INSERT INTO t VALUES (?)", [(n,) for n in NUMBERS])
     os.environ["TYPED_NUMBERS"] = f"sqlite:///{tmp_path / 'a.db'}"

@@ -83,7 +83,8 @@ def test_long_texts_reach_a_database(tmp_path, monkeypatch, long_texts):
     monkeypatch.setenv("OUT", url)
     reference = SecretReference(env="OUT")
     deliver(long_texts, DatabaseTarget(reference, "t", TableMode.REPLACE), TEXTS, keep_rows=True)
-    with sqlalchemy.create_engine(url).connect() as link:
+    engine = sqlalchemy.create_engine(url, poolclass=sqlalchemy.NullPool)
+    with engine.connect() as link:
         found = link.execute(sqlalchemy.text("SELECT count(*), min(Text), max(Text) FROM t"))
         assert found.fetchall() == [(333, LINES, LINES)]
 
