@@ -143,6 +143,8 @@ def look_for_exponents(folder):
         for stop in range(len(cell) + 1):
             rows.write_bytes(cell[:stop])
             exponents.has_exponent(rows)
+            rows.write_bytes(b'"A","B"\n"","1.0E7"\n' + b'"x",' + cell[:stop])
+            exponents._rewritten(rows, folder / "out", [True, True])  # noqa: SLF001
 
 
 @pytest.mark.parametrize(

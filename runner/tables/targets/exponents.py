@@ -7,7 +7,7 @@ Salesforce prints a number with decimals as Java does (Help 000385889): below 0.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,11 +15,14 @@ from typing import TYPE_CHECKING
 from runner.files import atomic_write, unwritable
 from runner.luajit import address_of, compiled
 from runner.tables.field_types import FieldKind
+from runner.tables.window import Window
 
 if TYPE_CHECKING:
     from runner.tables.targets.rest_rows import QueryColumn
 
 _FIND = Path(__file__).with_suffix(".lua")
+_WRITE = Path(__file__).with_name("numbers_in_full.lua")
+_WINDOW_BYTES = 128_000
 _NUMBER = re.compile(r"-?[0-9]+(?:\.[0-9]+)?[eE][+-]?[0-9]{1,3}")
 _CELL = re.compile(rb'"-?[0-9]\.[0-9]+E-?[0-9]{1,3}"')
 _BLOCK_BYTES = 1 << 20
@@ -50,14 +53,42 @@ def remove_exponents(rows: Path, columns: Sequence[QueryColumn]) -> None:
         if not wanted or not has_exponent(rows):
             return
         from runner.tables.targets.column_types import column_names
-        from runner.tables.targets.masking import masked_pages
 
-        numbers = wanted.intersection(map(str.lower, column_names(rows)))
-        with atomic_write(rows) as beside, rows.open("rb") as source, beside.open("wb") as out:
-            blocks = iter(lambda: source.read(_BLOCK_BYTES), b"")
-            out.writelines(masked_pages(dict.fromkeys(numbers, without_exponent), blocks))
+        names = [name.lower() for name in column_names(rows)]
+        with atomic_write(rows) as beside:
+            if not _rewritten(rows, beside, [name in wanted for name in names]):
+                _rewrite_slowly(rows, beside, wanted.intersection(names))
     except OSError as error:
         raise unwritable(rows, error) from error
+
+
+def _rewritten(rows: Path, to: Path, is_number: Sequence[bool]) -> bool:
+    """Do it with a compiled function; false if there is none, or a record has another form."""
+    write_in_full = compiled(_WRITE, rows.stat().st_size)
+    if write_in_full is None:
+        return False
+    with rows.open("rb") as source, to.open("wb") as out:
+        out.write(source.readline())
+        window = Window(source, _WINDOW_BYTES)
+        while window.read_on():
+            found = write_in_full(*window.place, bytes(is_number))
+            if found is None:
+                return False
+            records, used = found
+            if used:
+                out.write(records)
+                window.use(used)
+            else:
+                window.widen()
+    return True
+
+
+def _rewrite_slowly(rows: Path, to: Path, names: Iterable[str]) -> None:
+    from runner.tables.targets.masking import masked_pages
+
+    with rows.open("rb") as source, to.open("wb") as out:
+        blocks = iter(lambda: source.read(_BLOCK_BYTES), b"")
+        out.writelines(masked_pages(dict.fromkeys(names, without_exponent), blocks))
 
 
 def has_exponent(rows: Path) -> bool:

@@ -3,6 +3,8 @@
 import csv
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from runner.tables.field_types import FieldKind
 from runner.tables.targets import exponents
@@ -52,6 +54,7 @@ def written(folder, rows):
 @pytest.mark.parametrize("block", [1 << 20, 70])
 def test_only_columns_of_numbers_are_rewritten(tmp_path, monkeypatch, block):
     monkeypatch.setattr(exponents, "_BLOCK_BYTES", block)
+    monkeypatch.setattr(exponents, "_WINDOW_BYTES", block)
     names = ["1.5E7", 'a "quoted" name,\nof two lines', "0015E00001XyZ"]
     rows = [[name, number] for name in names for number in ("7.0", "", "-1.25E-5")]
     file = written(tmp_path, [["Name", "amount"], *rows * 9])
@@ -78,3 +81,39 @@ def test_a_file_without_such_a_number_stays_as_it_is(tmp_path, cell):
     before = file.stat().st_ino
     remove_exponents(file, COLUMNS)
     assert file.stat().st_ino == before
+
+
+_NUMBERS = ("", "5.0", "1.0E7", "-1.25E-5", "9.99999999999999999E17", "1.2345678E7", "0.0")
+_TEXTS = (*_NUMBERS, "E", '"', "a,b", "a\nb", "1.5E7\n", "ü", '","')
+
+
+@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    st.lists(st.tuples(st.sampled_from(_TEXTS), st.sampled_from(_NUMBERS)), min_size=1),
+    st.integers(1, 60),
+)
+def test_the_compiled_way_writes_what_the_other_writes(tmp_path, monkeypatch, rows, size):
+    compile_always(monkeypatch)
+    monkeypatch.setattr(exponents, "_WINDOW_BYTES", size)
+    file, quick, slow = written(tmp_path, [("A", "B"), *rows]), tmp_path / "q", tmp_path / "s"
+    exponents._rewrite_slowly(file, slow, ["b"])  # noqa: SLF001
+    assert exponents._rewritten(file, quick, [False, True])  # noqa: SLF001
+    assert quick.read_bytes() == slow.read_bytes()
+
+
+@pytest.mark.parametrize(
+    "record",
+    [
+        b'"x","1.5E7x"\n',
+        b'"x"\n',
+        b'"x","1","2"\n',
+        b"x,1\n",
+        b'"x","1"\r\n',
+        b'"x","1"',
+        b'"x","1',
+    ],
+)
+def test_another_form_is_left_to_the_other_way(tmp_path, monkeypatch, record):
+    compile_always(monkeypatch)
+    (file := tmp_path / "rows.csv").write_bytes(b'"A","B"\n"y","1.0E7"\n' + record)
+    assert not exponents._rewritten(file, tmp_path / "q", [False, True])  # noqa: SLF001
