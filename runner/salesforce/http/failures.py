@@ -24,7 +24,7 @@ _UNTRUSTED_HINT = (
     "If a proxy here inspects TLS, name the file of its certificate in SSL_CERT_FILE, "
     "or add the certificate to this machine's trusted ones. Check the clock, too."
 )
-_OF_OLD_FORM = ("Key Identifier", "key usage", "Key usage", "Basic Constraints")
+_OF_OLD_FORM = ("Key Identifier", "key usage", "Key usage", "Constraints of CA cert")
 """What OpenSSL's strict check misses in a certificate; Python has it on since 3.13."""
 _OLD_FORM_HINT = (
     "Since 3.13, Python refuses such certificates. Ask who issues it for one that follows RFC "
