@@ -32,8 +32,9 @@ NEVER = {
 }
 """Packages that no ordinary command needs, of Python's own too; TLS only where the org has it, and
 Typer only where something has to be explained, completed or refused."""
-OF_OTHERS = {"_distutils_hack", "brotli", "brotlicffi", "h2", "socksio", "tornado", "trio"}
-"""httpx, tenacity or Python at its start import them where another package has brought them."""
+OF_OTHERS = {"_distutils_hack", "_wmi", "brotli", "brotlicffi", "h2", "socksio", "tornado", "trio"}
+"""httpx, tenacity or Python at its start import them where another package has brought them; and
+`platform` of Python 3.12 looks for Windows by `_wmi`."""
 ENGINE = {"_duckdb"}
 RARE = {"concurrent", "difflib", "html", "inspect", "logging", "random", "subprocess"}
 """Of Python's own, what asking an org once does not need."""
