@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 EXAMPLES = """\
 runner resume
-runner resume 20261123-130501-7f3a --abandon
+runner resume 20261123-130501-7f3a9c04 --abandon
 """
 
 

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 EXAMPLES = """\
 runner undo last
-runner undo 20261123-130501-7f3a --yes
+runner undo 20261123-130501-7f3a9c04 --yes
 """
 
 

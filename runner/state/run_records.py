@@ -29,11 +29,11 @@ UNDO = "undo"
 
 
 def new_run_id(started: datetime) -> str:
-    """Name a run: `20261123-130501-7f3a` started on 23 November 2026 at 13:05:01 UTC.
+    """Name a run: `20261123-130501-7f3a9c04` started on 23 November 2026 at 13:05:01 UTC.
 
-    Names sort by time; of two runs that start in the same second the last four digits differ.
+    Names sort by time; of runs that start in the same second the last digits differ.
     """
-    return f"{started.astimezone(UTC):%Y%m%d-%H%M%S}-{os.urandom(2).hex()}"
+    return f"{started.astimezone(UTC):%Y%m%d-%H%M%S}-{os.urandom(4).hex()}"
 
 
 class RunState(StrEnum):
