@@ -5,6 +5,7 @@ Knows bytes. Knows nothing of records.
 
 from __future__ import annotations
 
+from re import Match, Pattern
 from typing import Protocol
 
 from runner.luajit import address_of
@@ -57,3 +58,7 @@ class Window:
     def has(self, byte: bytes) -> bool:
         """Whether a byte is in it."""
         return self._bytes.find(byte, 0, self.size) >= 0
+
+    def search(self, pattern: Pattern[bytes]) -> Match[bytes] | None:
+        """Look for a pattern in it."""
+        return pattern.search(self._bytes, 0, self.size)

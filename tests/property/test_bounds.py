@@ -137,7 +137,7 @@ def parse_into_columns(folder):
 
 def look_for_exponents(folder):
     """Numbers that end anywhere."""
-    exponents.address_of = fence_windows()
+    fence_windows()
     rows = folder / "rows.csv"
     for cell in (*CELLS, b'"-1.25E-5"', b'"9.5E8"x'):
         for stop in range(len(cell) + 1):

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from runner.files import atomic_write, unwritable
-from runner.luajit import address_of, compiled
+from runner.luajit import compiled
 from runner.tables.field_types import FieldKind
 from runner.tables.window import Window
 
@@ -22,10 +22,9 @@ if TYPE_CHECKING:
 
 _FIND = Path(__file__).with_suffix(".lua")
 _WRITE = Path(__file__).with_name("numbers_in_full.lua")
-_WINDOW_BYTES = 128_000
 _NUMBER = re.compile(r"-?[0-9]+(?:\.[0-9]+)?[eE][+-]?[0-9]{1,3}")
 _CELL = re.compile(rb'"-?[0-9]\.[0-9]+E-?[0-9]{1,3}"')
-_BLOCK_BYTES = 1 << 20
+_BLOCK_BYTES = 128_000
 _LONGEST_CELL = 64
 """Bytes, and more: a double has 17 digits."""
 
@@ -69,7 +68,7 @@ def _rewritten(rows: Path, to: Path, is_number: Sequence[bool]) -> bool:
         return False
     with rows.open("rb") as source, to.open("wb") as out:
         out.write(source.readline())
-        window = Window(source, _WINDOW_BYTES)
+        window = Window(source, _BLOCK_BYTES)
         while window.read_on():
             found = write_in_full(*window.place, bytes(is_number))
             if found is None:
@@ -98,11 +97,11 @@ def has_exponent(rows: Path) -> bool:
         OSError: The file cannot be read.
     """
     find = compiled(_FIND, rows.stat().st_size)
-    rest = b""
-    with rows.open("rb") as source:
-        while block := source.read(_BLOCK_BYTES):
-            text = rest + block
-            if find(address_of(text), len(text)) if find else _CELL.search(text):
+    with rows.open("rb", buffering=0) as source:
+        window = Window(source, _BLOCK_BYTES)
+        while window.read_on():
+            address, size, is_last = window.place
+            if find(address, size) if find else window.search(_CELL):
                 return True
-            rest = text[-_LONGEST_CELL:]
+            window.use(size if is_last else size - min(size, _LONGEST_CELL))
     return False

@@ -54,7 +54,6 @@ def written(folder, rows):
 @pytest.mark.parametrize("block", [1 << 20, 70])
 def test_only_columns_of_numbers_are_rewritten(tmp_path, monkeypatch, block):
     monkeypatch.setattr(exponents, "_BLOCK_BYTES", block)
-    monkeypatch.setattr(exponents, "_WINDOW_BYTES", block)
     names = ["1.5E7", 'a "quoted" name,\nof two lines', "0015E00001XyZ"]
     rows = [[name, number] for name in names for number in ("7.0", "", "-1.25E-5")]
     file = written(tmp_path, [["Name", "amount"], *rows * 9])
@@ -94,7 +93,7 @@ _TEXTS = (*_NUMBERS, "E", '"', "a,b", "a\nb", "1.5E7\n", "ü", '","')
 )
 def test_the_compiled_way_writes_what_the_other_writes(tmp_path, monkeypatch, rows, size):
     compile_always(monkeypatch)
-    monkeypatch.setattr(exponents, "_WINDOW_BYTES", size)
+    monkeypatch.setattr(exponents, "_BLOCK_BYTES", size)
     file, quick, slow = written(tmp_path, [("A", "B"), *rows]), tmp_path / "q", tmp_path / "s"
     exponents._rewrite_slowly(file, slow, ["b"])  # noqa: SLF001
     assert exponents._rewritten(file, quick, [False, True])  # noqa: SLF001
