@@ -83,10 +83,7 @@ def _meant_by(given: Path) -> list[Path]:
     from runner.job.notation import is_pattern
 
     if given.is_dir():
-        found, hint = (
-            jobs_below(given),
-            _NO_JOB,
-        )
+        found, hint = jobs_below(given), _NO_JOB
     elif is_pattern(given) and not given.exists():
         matching = [*map(Path, glob(str(given), recursive=True))]  # noqa: PTH207 - of any folder
         found = _jobs_among(matching)

@@ -23,7 +23,7 @@ _WORDS = {
     **dict.fromkeys(("list", "ls", "runs"), "Did you mean `runner history`?"),
     **dict.fromkeys(
         ("ps", "status"),
-        "Did you mean `runner history`, or `runner fleet` for the runs under way?",
+        "Did you mean `runner history`, or `runner fleet` for runs in progress?",
     ),
     **dict.fromkeys(("auth", "signin"), "Did you mean `runner login`?"),
     "debug": "Did you mean `runner doctor`?",

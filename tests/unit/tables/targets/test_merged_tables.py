@@ -26,76 +26,8 @@ from runner.tables.targets.target_state import (
     read_state,
     write_delivered,
 )
-from tests.short_form import sampled, short_form, slow
-
-KINDS = {
-    "Id": QueryColumn("Id", FieldKind.ID),
-    "Name": QueryColumn("Name", FieldKind.TEXT),
-    "Amount": QueryColumn("Amount", FieldKind.NUMBER, 4, 2),
-    "N": QueryColumn("N", FieldKind.INTEGER),
-    "Day": QueryColumn("Day", FieldKind.DATE),
-    "At": QueryColumn("At", FieldKind.DATETIME),
-    "IsDeleted": QueryColumn("IsDeleted", FieldKind.BOOLEAN),
-}
-URL = "A_DATABASE"
-
-
-@pytest.fixture(params=["sqlite", *slow("sqlite by rows"), "postgresql", "duckdb"])
-def database(request, tmp_path, monkeypatch):
-    """Ask a database with no table `t`."""
-    url = f"sqlite:///{tmp_path / 'a.db'}"
-    if request.param == "postgresql":
-        url = request.getfixturevalue("empty_postgres")
-    elif request.param == "sqlite by rows":
-        monkeypatch.setitem(sys.modules, "adbc_driver_sqlite", None)
-    elif request.param == "duckdb":
-        url = f"duckdb:///{tmp_path / 'a.duckdb'}"
-    monkeypatch.setenv(URL, url)
-    if request.param == "duckdb":
-        yield _duckdb_file(tmp_path / "a.duckdb")
-        return
-    engine = sqlalchemy.create_engine(url, poolclass=sqlalchemy.pool.NullPool)
-
-    def ask(sql):
-        with engine.begin() as connection:
-            found = connection.exec_driver_sql(sql, execution_options={"no_parameters": True})
-            return [tuple(row) for row in found] if found.returns_rows else []
-
-    for name in ("t", "t %s"):
-        ask(f'DROP TABLE IF EXISTS "{name}"')
-    ask.is_sqlite = engine.dialect.name == "sqlite"
-    yield ask
-    engine.dispose()
-
-
-def _duckdb_file(file):
-    def ask(sql):
-        with duckdb.connect(file) as connection:
-            return connection.execute(sql).fetchall()
-
-    ask.is_sqlite = False
-    return ask
-
-
-@pytest.fixture
-def put(tmp_path):
-    """Write rows of a query, given as tuples below a header, to the table `t`."""
-
-    def write(header, *rows, mode=TableMode.MERGE, kinds=(), **keeping):
-        names = header.split(",")
-        lines = [",".join('"' + each.replace('"', '""') + '"' for each in row) for row in rows]
-        head = ",".join(f'"{each}"' for each in names)
-        file = tmp_path / "records.csv"
-        file.write_text("\n".join([head, *lines, ""]), encoding="utf-8")
-        key = keeping.pop("key", "Id") if mode is TableMode.MERGE else None
-        known = {**KINDS, **dict(kinds)}
-        target = DatabaseTarget(
-            SecretReference(env=URL), write.table, mode, Keeping(key, **keeping)
-        )
-        return deliver(file, target, [known[each] for each in names], keep_rows=True)
-
-    write.table = "t"
-    return write
+from tests.short_form import sampled, short_form
+from tests.unit.tables.targets.merged_tables import KINDS, URL
 
 
 @pytest.mark.parametrize("mode", short_form([*TableMode], [TableMode.MERGE]))
@@ -263,42 +195,6 @@ def test_values_go_into_their_columns_whatever_the_order_of_the_query(database, 
     ]
 
 
-def test_a_fraction_is_not_rounded_to_a_column_of_whole_numbers(database, put):
-    database('CREATE TABLE t ("Id" text, "Amount" integer)')
-    put("Id,Amount", ("a", "1.25"), ("b", "7.0"))
-    found = [str(each[0]) for each in database('SELECT "Amount" FROM t ORDER BY "Id"')]
-    assert found == (["1.25", "7"] if database.is_sqlite else ["1.25", "7.00"])
-
-
-@pytest.mark.parametrize(
-    ("kind", "sqlite_only"),
-    [("integer", False), ("double precision", False), *slow(("string", True), ("timestamp", True))],
-)
-def test_a_text_does_not_become_a_number(database, put, kind, sqlite_only):
-    if sqlite_only and not database.is_sqlite:
-        return
-    database(f'CREATE TABLE t ("Id" text, "Name" {kind})')
-    with pytest.raises(StateError, match=r"column Name is of type \w+.*the query gives text"):
-        put("Id,Name", ("a", "00123"))
-    assert database("SELECT * FROM t") == []
-
-
-def test_a_text_is_left_to_a_database_that_takes_no_number_for_it(database, put):
-    if database.is_sqlite:
-        return
-    database('CREATE TABLE t ("Id" text, "Name" timestamp)')
-    put("Id,Name", ("a", "2026-01-31 08:00:00"))
-    assert [str(each[0]) for each in database('SELECT "Name" FROM t')] == ["2026-01-31 08:00:00"]
-
-
-def test_a_number_that_a_column_made_by_hand_has_no_room_for_is_told_in_one_line(database, put):
-    if database.is_sqlite:
-        return
-    database('CREATE TABLE t ("Id" text, "N" smallint)')
-    with pytest.raises((StateError, StorageError), match=r"\A.*out of range for .*\.\Z"):
-        put("Id,N", ("a", "40000"))
-
-
 def test_numbers_keep_every_digit(database, put):
     put("Id,Amount,N", ("a", "12.34", "7"))
     put("Id,Amount", ("b", "123456.789"))
@@ -326,15 +222,6 @@ def test_a_type_that_no_longer_fits_names_the_column(database, put):
     with pytest.raises(StateError, match=r"(?i)column Day is of type date, which no longer fits"):
         put("Id,Day", ("b", "x"), kinds=[("Day", QueryColumn("Day", FieldKind.TEXT))])
     assert database('SELECT "Id" FROM t') == [("a",)]
-
-
-def test_a_table_made_by_hand_keeps_its_types(database, put):
-    database('CREATE TABLE t ("Id" char(1), "Amount" double precision, "N" integer, "Name" text)')
-    database("INSERT INTO t VALUES ('a', 1, 1, 'x')")
-    put("Id,Amount,N", ("a", "2.5", "3"), ("b", "0.5", "4"))
-    put("Id,Amount", ("c", "7"), mode=TableMode.APPEND)
-    wanted = [("a", 2.5, 3, "x"), ("b", 0.5, 4, None), ("c", 7, None, None)]
-    assert database('SELECT * FROM t ORDER BY "Id"') == wanted
 
 
 def test_blank_and_doubled_keys_are_errors(database, put):
